@@ -27,6 +27,8 @@ export interface Kem {
   readonly encapsulatedBytes: number;
   readonly sharedSecretBytes: number;
   generate(): KeyPair;
+  /** The public key that belongs to `secretKey`. */
+  publicKeyOf(secretKey: Uint8Array): Uint8Array;
   /** Throws when `publicKey` is malformed. */
   encapsulate(publicKey: Uint8Array): Encapsulation;
   /** Throws when `encapsulated` is malformed. */
@@ -39,11 +41,19 @@ export type CertificateSignature =
   | { readonly kind: 'rsa-pss'; readonly hash: DigestName; readonly saltBytes: number }
   | { readonly kind: 'rsa-pkcs1'; readonly hash: DigestName };
 
+/** A digest that is fed piece by piece, for what is too large to hold at once. */
+export interface Hasher {
+  update(part: Uint8Array): void;
+  /** The digest of all parts; the hasher is spent afterwards. */
+  digest(): Uint8Array;
+}
+
 /** The port itself. */
 export interface CryptoPort {
   /** `count` bytes from the platform's CSPRNG. */
   randomBytes(count: number): Uint8Array;
   digest(name: DigestName, ...parts: readonly Uint8Array[]): Uint8Array;
+  hasher(name: DigestName): Hasher;
   /** HKDF-SHA256 extract and expand (RFC 5869). */
   hkdfExtract(salt: Uint8Array, ikm: Uint8Array): Uint8Array;
   hkdfExpand(prk: Uint8Array, info: Uint8Array, lengthBytes: number): Uint8Array;
