@@ -1,0 +1,93 @@
+import type { CryptoPort } from '#shared/crypto/port.ts';
+import { Fault } from '#shared/fault/fault.ts';
+import { LIMITS } from '#shared/protocol/limits.ts';
+import type { Attester } from '../ports/attester.ts';
+import { inclusionPath, treeRoot } from '#shared/log/merkle.ts';
+import { reportDataFor } from '#shared/attestation/binding.ts';
+
+/** One quote over a batch of nonces. */
+export interface Quote {
+  readonly platform: string;
+  readonly document: Uint8Array;
+  readonly endorsements: readonly Uint8Array[];
+  readonly nonceRoot: Uint8Array;
+}
+
+/** A quote and the place of one nonce in its tree. */
+export interface NonceProof {
+  readonly quote: Quote;
+  readonly nonceIndex: number;
+  readonly nonceCount: number;
+  readonly noncePath: readonly Uint8Array[];
+}
+
+interface Waiting {
+  readonly nonce: Uint8Array;
+  readonly resolve: (proof: NonceProof) => void;
+  readonly reject: (cause: unknown) => void;
+}
+
+/** What a study's evidence binds besides the nonces. */
+export interface BoundKeys {
+  readonly kemKey: Uint8Array;
+  readonly signingKey: Uint8Array;
+  readonly manifestDigest: Uint8Array;
+}
+
+/**
+ * Quotes are slow and throttled, so one serves every handshake that waits: while the device works on one, the nonces
+ * that arrive gather for the next.
+ */
+export class EvidenceBatch {
+  readonly #attester: Attester;
+  readonly #keys: BoundKeys;
+  readonly #crypto: CryptoPort;
+  #waiting: Waiting[] = [];
+  #busy = false;
+
+  constructor(attester: Attester, keys: BoundKeys, crypto: CryptoPort) {
+    this.#attester = attester;
+    this.#keys = keys;
+    this.#crypto = crypto;
+  }
+
+  /** A quote whose tree holds `nonce` (32 bytes). Rejects with `ATTESTER_FAILED`, or when too many wait. */
+  prove(nonce: Uint8Array): Promise<NonceProof> {
+    if (this.#waiting.length >= LIMITS.noncesPerQuoteMax) {
+      const message = `${this.#waiting.length} handshakes wait for evidence, which is the most; try again in a moment`;
+      return Promise.reject(new Fault('ATTESTER_FAILED', message));
+    }
+    return new Promise((resolve, reject) => {
+      this.#waiting.push({ nonce, resolve, reject });
+      void this.#run();
+    });
+  }
+
+  async #run(): Promise<void> {
+    if (this.#busy) return;
+    this.#busy = true;
+    while (this.#waiting.length > 0) {
+      const batch = this.#waiting;
+      this.#waiting = [];
+      try {
+        await this.#serve(batch);
+      } catch (cause) {
+        for (const { reject } of batch) reject(cause);
+      }
+    }
+    this.#busy = false;
+  }
+
+  async #serve(batch: readonly Waiting[]): Promise<void> {
+    const nonces = batch.map(({ nonce }) => nonce);
+    const nonceRoot = treeRoot(nonces, this.#crypto);
+    const { document, endorsements } = await this.#attester.attest(
+      reportDataFor({ ...this.#keys, nonceRoot }, this.#crypto),
+    );
+    const quote: Quote = { platform: this.#attester.platform, document, endorsements, nonceRoot };
+    batch.forEach(({ resolve }, nonceIndex) => {
+      const noncePath = inclusionPath(nonces, nonceIndex, this.#crypto);
+      resolve({ quote, nonceIndex, nonceCount: nonces.length, noncePath });
+    });
+  }
+}
