@@ -1,0 +1,55 @@
+import type { AttestationResult } from './attested.ts';
+import type { Claims } from './claims.ts';
+import type { Reason } from './reasons.ts';
+import { REASON_CODES } from './reasons.ts';
+import { timeText } from './x509/time.ts';
+
+/** Values longer than this are cut in the middle of a line of text. */
+const SHOWN_CHARACTERS = 96;
+
+/** An attestation result in words, a line each, the most important first. For terminals and logs; not for parsing. */
+export function explainAttestation(result: AttestationResult): readonly string[] {
+  if (result.kind === 'refused') {
+    const count = result.reasons.length === 1 ? '1 check' : `${result.reasons.length} checks`;
+    const claims =
+      result.claims === undefined ? [] : ['It says of itself, unproved:', ...claimLines(result.claims).map(indent)];
+    return [`REFUSED: ${count} failed.`, ...result.reasons.flatMap(reasonLines), ...claims];
+  }
+  const { aggregator } = result;
+  const verdict = aggregator.emulated
+    ? 'EMULATED: the evidence holds, but its root is no hardware vendor: nothing protects the enclave from its operator.'
+    : 'Attested: the enclave runs accepted code on genuine hardware.';
+  const freshness = aggregator.anyNonceBecause;
+  return [
+    verdict,
+    freshness === undefined ? 'It answers our own nonce.' : `It was not asked with a nonce of ours: ${freshness}.`,
+    ...claimLines(aggregator.claims),
+  ];
+}
+
+function reasonLines(reason: Reason): readonly string[] {
+  const lines = [`${reason.code}: ${REASON_CODES[reason.code]}.`, indent(reason.detail)];
+  if (reason.found !== undefined) lines.push(indent(`found  ${shorten(reason.found)}`));
+  if (reason.wanted !== undefined) lines.push(indent(`wanted ${shorten(reason.wanted)}`));
+  return lines;
+}
+
+function claimLines(claims: Claims): readonly string[] {
+  const { root } = claims;
+  return [
+    `platform ${claims.platform}, ${claims.debug ? 'DEBUG mode' : 'production mode'}`,
+    `root ${root.name}${root.emulated ? ' (EMULATED)' : ''}, SHA-256 ${root.sha256}`,
+    `made ${timeText(claims.issuedAtMs)}, certificates valid ${timeText(claims.validFromMs)} to ${timeText(claims.validUntilMs)}`,
+    ...Object.entries(claims.measurements)
+      .filter(([, value]) => !/^0+$/.test(value))
+      .map(([name, value]) => `${name} ${value}`),
+  ];
+}
+
+function indent(line: string): string {
+  return `  ${line}`;
+}
+
+function shorten(text: string): string {
+  return text.length <= SHOWN_CHARACTERS ? text : `${text.slice(0, SHOWN_CHARACTERS)}…`;
+}

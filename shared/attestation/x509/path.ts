@@ -1,0 +1,124 @@
+import { equalBytes } from '../../bytes/bytes.ts';
+import type { CryptoPort } from '../../crypto/port.ts';
+import type { Reason } from '../reasons.ts';
+import type { AllowedSignature } from './algorithms.ts';
+import { signatureScheme } from './algorithms.ts';
+import type { Certificate } from './certificate.ts';
+import { timeText } from './time.ts';
+
+/** What a path is judged by. `atMs` is the stated time, in ms since 1970: no clock is read. */
+export interface PathRules {
+  readonly atMs: number;
+  readonly allowed: readonly AllowedSignature[];
+  readonly crypto: CryptoPort;
+}
+
+/**
+ * Validates a certification path (RFC 5280 section 6.1), `chain` from the root to the leaf: signatures, names,
+ * validity of every certificate, CA bit, path lengths, key usage, critical extensions. All failures are listed.
+ * Whether the root is trusted is not decided here; its own signature is left to {@link isSelfSigned}.
+ */
+export async function validatePath(chain: readonly Certificate[], rules: PathRules): Promise<readonly Reason[]> {
+  const reasons: Reason[] = [];
+  for (const [index, certificate] of chain.entries()) {
+    const place = `certificate ${index + 1} of ${chain.length}`;
+    reasons.push(...validityReasons(certificate, place, rules.atMs), ...extensionReasons(certificate, place));
+    const last = index === chain.length - 1;
+    reasons.push(...(last ? leafReasons(certificate, place) : authorityReasons(chain, index, place)));
+    const issuer = chain[index - 1];
+    if (issuer !== undefined) reasons.push(...(await linkReasons(certificate, issuer, place, rules)));
+  }
+  return reasons;
+}
+
+/** Whether `certificate` is named and signed by itself, with an allowed algorithm. */
+export async function isSelfSigned(certificate: Certificate, rules: PathRules): Promise<boolean> {
+  return (await linkReasons(certificate, certificate, 'root', rules)).length === 0;
+}
+
+function validityReasons(certificate: Certificate, place: string, atMs: number): readonly Reason[] {
+  const { notBeforeMs, notAfterMs } = certificate;
+  const found = timeText(atMs);
+  if (atMs < notBeforeMs) {
+    return [
+      {
+        code: 'CERT_NOT_YET_VALID',
+        detail: `${place} is not valid yet`,
+        found,
+        wanted: `from ${timeText(notBeforeMs)}`,
+      },
+    ];
+  }
+  // RFC 5280 section 4.1.2.5: notAfter is inclusive, and it stands for a whole second.
+  if (atMs >= notAfterMs + 1000) {
+    return [{ code: 'CERT_EXPIRED', detail: `${place} has expired`, found, wanted: `until ${timeText(notAfterMs)}` }];
+  }
+  return [];
+}
+
+function extensionReasons(certificate: Certificate, place: string): readonly Reason[] {
+  return certificate.extensions.unknownCritical.map((oid) => ({
+    code: 'CHAIN_INVALID',
+    detail: `${place} holds the critical extension ${oid}, which is not understood`,
+  }));
+}
+
+function leafReasons(leaf: Certificate, place: string): readonly Reason[] {
+  const reasons: Reason[] = [];
+  const { basicConstraints, keyUsage } = leaf.extensions;
+  if (basicConstraints?.ca === true) reasons.push({ code: 'CHAIN_INVALID', detail: `${place}, the last, is a CA` });
+  if (keyUsage?.digitalSignature === false) {
+    reasons.push({ code: 'CHAIN_INVALID', detail: `${place} may not sign: its key usage lacks digitalSignature` });
+  }
+  return reasons;
+}
+
+function authorityReasons(chain: readonly Certificate[], index: number, place: string): readonly Reason[] {
+  const reasons: Reason[] = [];
+  const { basicConstraints, keyUsage } = chain[index]?.extensions ?? {};
+  if (basicConstraints?.ca !== true) reasons.push({ code: 'CHAIN_INVALID', detail: `${place} is not a CA` });
+  if (keyUsage?.keyCertSign !== true) {
+    reasons.push({ code: 'CHAIN_INVALID', detail: `${place} may not sign certificates: no keyCertSign` });
+  }
+  // RFC 5280 section 4.2.1.9: counts the CAs that follow, the leaf and self-issued ones not among them.
+  const below = chain.slice(index + 1, -1).filter((next) => !equalBytes(next.issuer, next.subject)).length;
+  const limit = basicConstraints?.pathLength;
+  if (limit !== undefined && below > limit) {
+    reasons.push({
+      code: 'CHAIN_INVALID',
+      detail: `too many CAs below ${place}`,
+      found: `${below}`,
+      wanted: `at most ${limit}`,
+    });
+  }
+  return reasons;
+}
+
+async function linkReasons(
+  certificate: Certificate,
+  issuer: Certificate,
+  place: string,
+  rules: PathRules,
+): Promise<readonly Reason[]> {
+  const reasons: Reason[] = [];
+  if (!equalBytes(certificate.issuer, issuer.subject)) {
+    reasons.push({ code: 'CHAIN_INVALID', detail: `${place} names another issuer than the certificate before it` });
+  }
+  const scheme = signatureScheme(certificate.signatureAlgorithm, issuer.key, rules.allowed);
+  if (scheme === undefined) {
+    const wanted = rules.allowed.join(' or ');
+    const found = certificate.signatureAlgorithm.oid;
+    reasons.push({
+      code: 'ALG_NOT_ALLOWED',
+      detail: `${place} is signed with an algorithm or key that is not allowed`,
+      found,
+      wanted,
+    });
+    return reasons;
+  }
+  const { signature, tbs } = certificate;
+  if (!(await rules.crypto.verifyCertificateSignature(scheme, issuer.key.spki, signature, tbs))) {
+    reasons.push({ code: 'CHAIN_INVALID', detail: `${place} is not signed by the certificate before it` });
+  }
+  return reasons;
+}
