@@ -2,8 +2,8 @@ import { concat, textOf } from '../../bytes/bytes.ts';
 import { malformed } from '../malformed.ts';
 
 /**
- * A strict, bounded CBOR reader (RFC 8949) for evidence. Every integer and length is in its shortest form, maps hold
- * no key twice, nothing follows the item. Indefinite lengths are read, because real Nitro devices write them.
+ * A strict, bounded CBOR reader (RFC 8949) for evidence. Integers and lengths are in their shortest form unless
+ * the caller says otherwise, maps hold no key twice, nothing follows the item. Indefinite lengths are read, because real Nitro devices write them.
  * What no evidence holds is refused: floats, `undefined`, other simple values, integers beyond 2^53 - 1.
  */
 export const CBOR_LIMITS = { bytes: 64 * 1024, depth: 8, items: 1024 } as const;
@@ -22,9 +22,13 @@ export type CborItem =
   | { readonly kind: 'boolean'; readonly value: boolean }
   | { readonly kind: 'null' };
 
+/** Whether integers and lengths must be in their shortest form (RFC 8949 section 4.1), so that bytes cannot vary unnoticed. */
+export type CborSpelling = 'shortest' | 'any';
+
 interface Input {
   readonly bytes: Uint8Array;
   readonly view: DataView;
+  readonly spelling: CborSpelling;
   offset: number;
   items: number;
 }
@@ -43,11 +47,11 @@ const INDEFINITE = 31;
  * Decodes exactly one item that fills `bytes`.
  * @throws MalformedInput - not well-formed, over a limit, or followed by other bytes (code TRAILING_DATA)
  */
-export function decodeCbor(bytes: Uint8Array): CborItem {
+export function decodeCbor(bytes: Uint8Array, spelling: CborSpelling = 'shortest'): CborItem {
   if (bytes.length > CBOR_LIMITS.bytes)
     malformed(`CBOR of ${bytes.length} bytes; at most ${CBOR_LIMITS.bytes} are read`);
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  const input: Input = { bytes, view, offset: 0, items: 0 };
+  const input: Input = { bytes, view, spelling, offset: 0, items: 0 };
   const item = readItem(input, 0);
   const rest = bytes.length - input.offset;
   if (rest > 0) malformed(`${rest} bytes follow the CBOR item at offset ${input.offset}`, 'TRAILING_DATA');
@@ -88,10 +92,9 @@ function readHead(input: Input): Head {
   if (info > 27) return malformed(`reserved CBOR additional information ${info} at offset ${input.offset - 1}`);
   const width = 1 << (info - 24);
   const argument = readUnsigned(input, width);
-  // RFC 8949 section 4.1, preferred serialization: a value has one spelling, so that bytes cannot vary unnoticed.
   const shortest =
     argument < 24 ? 0 : argument < 0x100 ? 1 : argument < 0x1_0000 ? 2 : argument < 0x1_0000_0000 ? 4 : 8;
-  if (width !== shortest)
+  if (width !== shortest && input.spelling === 'shortest')
     malformed(`CBOR argument in ${width} bytes where ${shortest} would do, at offset ${input.offset}`);
   return { major, info, argument };
 }

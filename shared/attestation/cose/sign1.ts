@@ -1,6 +1,7 @@
-import { concat, EMPTY, utf8 } from '../../bytes/bytes.ts';
+import { EMPTY } from '../../bytes/bytes.ts';
 import type { CborItem } from '../cbor/decode.ts';
 import { decodeCbor } from '../cbor/decode.ts';
+import { encodeCbor } from '../cbor/encode.ts';
 import { malformed } from '../malformed.ts';
 
 /** A COSE_Sign1 message (RFC 9052 section 4.2) whose only header is a protected algorithm. Views of the input. */
@@ -42,17 +43,7 @@ export function parseSign1(bytes: Uint8Array): Sign1 {
 
 /** The bytes that are signed (RFC 9052 section 4.4, context "Signature1", no external data), from those received. */
 export function signedBytes(message: Pick<Sign1, 'protectedBytes' | 'payload'>): Uint8Array {
-  const context = utf8('Signature1');
-  return concat(
-    Uint8Array.of(0x84),
-    stringHead(0x60, context.length),
-    context,
-    stringHead(0x40, message.protectedBytes.length),
-    message.protectedBytes,
-    stringHead(0x40, EMPTY.length),
-    stringHead(0x40, message.payload.length),
-    message.payload,
-  );
+  return encodeCbor(['Signature1', message.protectedBytes, EMPTY, message.payload]);
 }
 
 function byteString(item: CborItem | undefined, what: string): Uint8Array {
@@ -60,16 +51,10 @@ function byteString(item: CborItem | undefined, what: string): Uint8Array {
 }
 
 function readAlgorithm(protectedBytes: Uint8Array): number {
-  const header = decodeCbor(protectedBytes);
+  // Any spelling: these bytes are signed as they are, and a foreign algorithm is to be named as one.
+  const header = decodeCbor(protectedBytes, 'any');
   if (header.kind !== 'map' || header.entries.size !== 1)
     return malformed('COSE_Sign1 protected header is not a map of one entry');
   const algorithm = header.entries.get(ALGORITHM_LABEL);
   return algorithm?.kind === 'integer' ? algorithm.value : malformed('COSE_Sign1 protected header names no algorithm');
-}
-
-/** Head of a CBOR string below 64 KiB, the most that the reader takes. */
-function stringHead(major: number, length: number): Uint8Array {
-  if (length < 24) return Uint8Array.of(major | length);
-  if (length < 0x100) return Uint8Array.of(major | 24, length);
-  return Uint8Array.of(major | 25, length >> 8, length & 0xff);
 }
