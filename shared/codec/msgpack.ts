@@ -1,50 +1,47 @@
-import { type Static, type TSchema, Type } from '@sinclair/typebox';
+import { type Static, type TObject, type TProperties, type TSchema, type TUint8Array, Type } from '@sinclair/typebox';
 import { Value } from '@sinclair/typebox/value';
-import { Packr } from 'msgpackr';
-import { isPlainMsgpack } from './structure.ts';
+import { Packr } from 'msgpackr/pack';
+import { assert } from '../fault/fault.ts';
+import { isStrictMsgpack } from './msgpack-shape.ts';
 
-/**
- * MessagePack as the protocol uses it (docs/protocol.md section 1): plain maps, no records, no extension types.
- * Size first, then structure, then decoding, then the exact schema.
- */
-const packr = new Packr({ useRecords: false, moreTypes: false, variableMapSize: true });
+/** Plain MessagePack: no records, no class revival, no extension types; 64-bit integers arrive as numbers. */
+const packr = new Packr({ useRecords: false, moreTypes: false, variableMapSize: true, int64AsType: 'number' });
 
-/** Schema of exactly `count` bytes. */
-export function bytesOf(count: number) {
-  return Type.Uint8Array({ minByteLength: count, maxByteLength: count });
+/** A byte string of exactly `length` bytes. */
+export function bytesOf(length: number): TUint8Array {
+  return Type.Uint8Array({ minByteLength: length, maxByteLength: length });
 }
 
-/** Schema of at most `max` bytes. */
-export function bytesUpTo(max: number) {
-  return Type.Uint8Array({ maxByteLength: max });
+/** A byte string of at most `length` bytes. */
+export function bytesUpTo(length: number): TUint8Array {
+  return Type.Uint8Array({ maxByteLength: length });
 }
 
-/** MessagePack of `value`: maps keep the order of their keys, so equal values built alike give equal bytes. */
+/** A map with exactly these keys. */
+export function exactly<T extends TProperties>(properties: T): TObject<T> {
+  return Type.Object(properties, { additionalProperties: false });
+}
+
+/** MessagePack bytes of `value`, freshly allocated: plain objects, arrays, byte strings, text, numbers, booleans, null. */
 export function encodeMsgpack(value: unknown): Uint8Array {
-  // Packr hands out slices of a shared buffer; a copy is the caller's own.
-  return new Uint8Array(packr.pack(value));
+  const bytes = new Uint8Array(packr.pack(value));
+  assert(isStrictMsgpack(bytes), 'a value to encode holds what the protocol does not speak, such as undefined');
+  return bytes;
 }
 
 /**
- * The value of `bytes` when they are at most `bytesMax`, one whole plain value, without doubled keys, and satisfy
- * `schema`; else `undefined`. Never throws. Byte fields of the result are views into `bytes`.
+ * The value in `bytes`, or `undefined` when they are more than `maxBytes`, hold anything but one strict value
+ * (see `isStrictMsgpack`), or do not satisfy `schema`. Objects are fresh; byte strings in them are views of `bytes`,
+ * so a caller that lets `bytes` change or keeps a small part of a large frame copies them.
  */
 export function decodeMsgpack<T extends TSchema>(
   schema: T,
   bytes: Uint8Array,
-  bytesMax: number,
+  maxBytes: number,
 ): Static<T> | undefined {
-  if (bytes.length === 0 || bytes.length > bytesMax || !isPlainMsgpack(bytes)) return undefined;
-  const value: unknown = plainBytes(packr.unpack(bytes));
-  if (!Value.Check(schema, value)) return undefined;
-  // A doubled key vanishes in decoding and a number spelled in too many bytes shrinks: then the lengths differ.
-  return packr.pack(value).length === bytes.length ? value : undefined;
-}
-
-/** Replaces the decoder's Buffers by plain arrays, whose `slice` copies and which compare as bytes do. */
-function plainBytes(value: unknown): unknown {
-  if (value instanceof Uint8Array) return new Uint8Array(value.buffer, value.byteOffset, value.byteLength);
-  if (Array.isArray(value)) return value.map(plainBytes);
-  if (typeof value !== 'object' || value === null) return value;
-  return Object.fromEntries(Object.entries(value).map(([key, field]) => [key, plainBytes(field)]));
+  if (bytes.length > maxBytes || !isStrictMsgpack(bytes)) return undefined;
+  // A Buffer would give Buffers back; a plain view gives plain views.
+  const plain = new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const value: unknown = packr.unpack(plain);
+  return Value.Check(schema, value) ? value : undefined;
 }
