@@ -58,7 +58,7 @@ export const TO_HOST = {
   'command-done': {
     tag: 40,
     body: Type.Object(
-      { id: commandId, phase: Type.Union([Type.Literal('finished'), Type.Literal('stopped')]) },
+      { id: commandId, phase: Type.Union([Type.Literal('finished'), Type.Literal('stopped'), Type.Literal('paused')]) },
       closed,
     ),
   },
