@@ -1,0 +1,204 @@
+import { type AppraisalPolicy, parsePolicy } from '#shared/attestation/policy.ts';
+import { fromBase64 } from '#shared/bytes/base64.ts';
+import { isStrictEd25519Key } from '#shared/crypto/ed25519-key.ts';
+import type { Kem } from '#shared/crypto/port.ts';
+import { Fault } from '#shared/fault/fault.ts';
+import type { Manifest } from './manifest.ts';
+import type { ManifestPath } from './problem.ts';
+
+/** Something at a path of the manifest that contradicts something else in it, or deserves a warning. */
+export interface Finding {
+  readonly path: ManifestPath;
+  readonly message: string;
+}
+
+/** Every contradiction between fields that each have the right form. The model is `study.ts`'s own part. */
+export function contradictions(manifest: Manifest, kem: Kem): readonly Finding[] {
+  return [
+    ...participantFindings(manifest),
+    ...keyFindings(manifest, kem),
+    ...policyFindings(manifest),
+    ...roundFindings(manifest),
+    ...aggregationFindings(manifest),
+    ...recipientFindings(manifest),
+  ];
+}
+
+/** What is allowed and yet should be known to whoever signs. */
+export function warnings(manifest: Manifest): readonly Finding[] {
+  const found: Finding[] = [];
+  const { rounds, release } = manifest;
+  if (rounds.quorum === 1) {
+    found.push({
+      path: ['rounds', 'quorum'],
+      message: 'a quorum of 1 lets a release show the update of a single participant',
+    });
+  }
+  if (manifest.debug === 'allow') {
+    found.push({ path: ['debug'], message: 'enclaves in debug mode are accepted: their operator can read updates' });
+  }
+  for (const [index, root] of (manifest.roots ?? []).entries()) {
+    found.push({
+      path: ['roots', index],
+      message: `EMULATED: evidence under the root ${root.name} comes from no hardware and protects nothing from its operator`,
+    });
+  }
+  const recipients = release.recipients;
+  if (recipients === 'participants') return found;
+  for (const { id } of manifest.participants.filter((participant) => !recipients.includes(participant.id))) {
+    found.push({
+      path: ['release', 'recipients'],
+      message: `${id} takes part but receives no release, so it has no weights to train from`,
+    });
+  }
+  return found;
+}
+
+function participantFindings({ participants }: Manifest): readonly Finding[] {
+  return repeated(
+    participants.map(({ id }) => id),
+    (index) => ['participants', index, 'id'],
+    'is the id of another participant too',
+  );
+}
+
+/** Keys have to be canonical base64, and no two parties may share one. */
+function keyFindings(manifest: Manifest, kem: Kem): readonly Finding[] {
+  const { coordinator, participants, release } = manifest;
+  const signing = [
+    { key: coordinator.key, path: ['coordinator', 'key'] },
+    ...participants.map(({ identityKey: key }, index) => ({ key, path: ['participants', index, 'identityKey'] })),
+  ];
+  const sealing = [
+    ...participants.map(({ releaseKey: key }, index) => ({ key, path: ['participants', index, 'releaseKey'] })),
+    ...(release.extra ?? []).map(({ releaseKey: key }, index) => ({
+      key,
+      path: ['release', 'extra', index, 'releaseKey'],
+    })),
+  ];
+  const malformed = [...signing, ...sealing]
+    .filter(({ key }) => fromBase64(key) === undefined)
+    .map(({ path }) => ({ path, message: 'is not canonical base64; copy the key as `cloister keygen` printed it' }));
+  const unusable = signing
+    .filter(({ key }) => {
+      const bytes = fromBase64(key);
+      return bytes !== undefined && !isStrictEd25519Key(bytes);
+    })
+    .map(({ path }) => ({ path, message: 'is not a usable Ed25519 public key; make one with `cloister keygen`' }));
+  const shared = [signing, sealing].flatMap((list) =>
+    repeated(
+      list.map(({ key }) => key),
+      (index) => list[index]?.path ?? [],
+      'is the key of another party too; each party has keys of its own',
+    ),
+  );
+  const unsealable = sealing
+    .filter(({ key }) => {
+      const bytes = fromBase64(key);
+      return bytes !== undefined && !canSealTo(bytes, kem);
+    })
+    .map(({ path }) => ({ path, message: 'is not a usable X-Wing public key; make one with `cloister keygen`' }));
+  return [...malformed, ...unusable, ...unsealable, ...shared];
+}
+
+/** Found out by trying, now: a key that fails must not surface when a release is sealed. */
+function canSealTo(publicKey: Uint8Array, kem: Kem): boolean {
+  try {
+    kem.encapsulate(publicKey);
+    return true;
+  } catch {
+    // The port throws for a malformed key and for nothing else; the answer is the return value.
+    return false;
+  }
+}
+
+function policyFindings(manifest: Manifest): readonly Finding[] {
+  const own = policyProblem(policyOf(manifest));
+  const found: Finding[] = own === undefined ? [] : [{ path: ['roots'], message: own }];
+  for (const [index, { evidence }] of manifest.participants.entries()) {
+    const message = evidence === undefined ? undefined : policyProblem(evidence);
+    if (message !== undefined) found.push({ path: ['participants', index, 'evidence'], message });
+  }
+  return found;
+}
+
+/** The appraisal policy that a manifest holds for its enclaves. */
+export function policyOf({ enclaves, roots, debug, maximumAgeSeconds }: Manifest): AppraisalPolicy {
+  return {
+    enclaves,
+    ...(roots === undefined ? {} : { roots }),
+    ...(debug === undefined ? {} : { debug }),
+    ...(maximumAgeSeconds === undefined ? {} : { maximumAgeSeconds }),
+  };
+}
+
+function policyProblem(policy: AppraisalPolicy): string | undefined {
+  try {
+    parsePolicy(policy);
+    return undefined;
+  } catch (error) {
+    if (error instanceof Fault && error.code === 'POLICY_INVALID') return error.message;
+    throw error;
+  }
+}
+
+function roundFindings({ rounds, participants }: Manifest): readonly Finding[] {
+  const found: Finding[] = [];
+  const all = participants.length;
+  const cohort = rounds.cohort === 'all' ? all : rounds.cohort;
+  if (cohort > all) {
+    const message = `found ${cohort}, expected at most the number of participants, ${all}`;
+    found.push({ path: ['rounds', 'cohort'], message });
+  }
+  const bound = Math.min(cohort, all);
+  if (rounds.quorum > bound) {
+    const what = bound === all ? 'number of participants' : 'size of the cohort';
+    const message = `found ${rounds.quorum}, expected at most the ${what}, ${bound}`;
+    found.push({ path: ['rounds', 'quorum'], message });
+  }
+  return found;
+}
+
+function aggregationFindings({ aggregation }: Manifest): readonly Finding[] {
+  const { examples, metrics } = aggregation;
+  const found = [...repeated(metrics, (index) => ['aggregation', 'metrics', index], 'appears twice')];
+  if (examples.minimum > examples.maximum) {
+    const message = `found ${examples.minimum}, expected at most the maximum, ${examples.maximum}`;
+    found.push({ path: ['aggregation', 'examples', 'minimum'], message });
+  }
+  return found;
+}
+
+function recipientFindings({ release, participants }: Manifest): readonly Finding[] {
+  const ids = new Set(participants.map(({ id }) => id));
+  const extra = release.extra ?? [];
+  const found: Finding[] = [];
+  for (const [index, { id }] of extra.entries()) {
+    if (ids.has(id)) {
+      const message = `${id} is a participant; list it under release.recipients`;
+      found.push({ path: ['release', 'extra', index, 'id'], message });
+    }
+  }
+  const extraIds = extra.map(({ id }) => id);
+  found.push(...repeated(extraIds, (index) => ['release', 'extra', index, 'id'], 'appears twice'));
+  const recipients = release.recipients;
+  if (recipients === 'participants') return found;
+  for (const [index, id] of recipients.entries()) {
+    if (!ids.has(id)) {
+      const message = `${id} is not a participant; give the release key of others under release.extra`;
+      found.push({ path: ['release', 'recipients', index], message });
+    }
+  }
+  found.push(...repeated(recipients, (index) => ['release', 'recipients', index], 'appears twice'));
+  if (recipients.length + extra.length === 0) {
+    found.push({ path: ['release', 'recipients'], message: 'nobody would receive a release; name at least one' });
+  }
+  return found;
+}
+
+/** A finding for each value that stood earlier in the list. */
+function repeated(values: readonly string[], pathOf: (index: number) => ManifestPath, message: string): Finding[] {
+  return [...values.entries()]
+    .filter(([index, value]) => values.indexOf(value) < index)
+    .map(([index, value]) => ({ path: pathOf(index), message: value.length > 40 ? message : `${value} ${message}` }));
+}
