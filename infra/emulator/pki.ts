@@ -1,0 +1,242 @@
+import 'reflect-metadata';
+import { createHash, webcrypto } from 'node:crypto';
+import { chmod, mkdir, readFile, rename, stat, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import * as x509 from '@peculiar/x509';
+import { toHex } from '#shared/bytes/bytes.ts';
+import { Fault } from '#shared/fault/fault.ts';
+
+/** Time and randomness of the emulator, given by its caller so that a test can fix both. */
+export interface Surroundings {
+  /** Milliseconds since 1970. */
+  readonly now: () => number;
+  readonly randomBytes: (count: number) => Uint8Array;
+}
+
+/** A certificate with the key that it certifies. */
+export interface Certified {
+  readonly certificate: x509.X509Certificate;
+  readonly keys: webcrypto.CryptoKeyPair;
+}
+
+/** The chain of one emulated instance: what a document carries, and the key that signs it. */
+export interface Chain {
+  /** DER, root first: the order of `cabundle`. */
+  readonly cabundle: readonly Uint8Array[];
+  /** DER of the leaf. */
+  readonly certificate: Uint8Array;
+  readonly leafKey: webcrypto.CryptoKey;
+  /** Milliseconds since 1970 at which the leaf ends. */
+  readonly notAfterMs: number;
+}
+
+/** How a test bends a chain; everything left out is as AWS does it. */
+export interface ChainOptions {
+  readonly moduleId: string;
+  /** The instant around which the validity of everything below the root is laid. */
+  readonly atMs: number;
+  readonly leafValidMs?: number;
+  /** Whether the intermediates are certificate authorities. */
+  readonly intermediatesAreCa?: boolean;
+  /** Path length that the zonal intermediate allows below itself; 1 is what the chain needs. */
+  readonly zonalPathLength?: number;
+}
+
+const SIGNING = { name: 'ECDSA', namedCurve: 'P-384', hash: 'SHA-384' } as const;
+const HOUR_MS = 3_600_000;
+const DAY_MS = 24 * HOUR_MS;
+const ROOT_VALID_MS = 30 * 365 * DAY_MS;
+const ZONAL_VALID_MS = 6 * DAY_MS;
+const INSTANCE_VALID_MS = DAY_MS;
+/** What AWS gives a leaf: three hours, of which a little lies in the past. */
+export const LEAF_VALID_MS = 3 * HOUR_MS;
+const CLOCK_SKEW_MS = 5 * 60_000;
+const SERIAL_BYTES = 16;
+const KEY_FILE = 'root.key.pem';
+/** Permission bits of group and others. */
+const OTHERS = 0o077;
+
+const ROOT_NAME = 'CN=EMULATED nitro-enclaves root, O=EMULATED, OU=Cloister emulator - no hardware, C=ZZ';
+const ZONAL_NAME = 'CN=EMULATED zonal.nitro-enclaves, O=EMULATED, OU=Cloister emulator - no hardware, C=ZZ';
+
+/** The root of this machine's emulator. */
+export interface EmulatorRoot extends Certified {
+  /** SHA-256 of the DER certificate, lower-case hex: what a policy names to accept this root. */
+  readonly sha256: string;
+}
+
+/** A new self-signed P-384 root. */
+export async function createRoot(surroundings: Surroundings): Promise<EmulatorRoot> {
+  const keys = await generateKeys();
+  const nowMs = surroundings.now();
+  const certificate = await x509.X509CertificateGenerator.createSelfSigned(
+    {
+      serialNumber: serial(surroundings),
+      name: ROOT_NAME,
+      notBefore: new Date(nowMs - HOUR_MS),
+      notAfter: new Date(nowMs + ROOT_VALID_MS),
+      signingAlgorithm: SIGNING,
+      keys,
+      extensions: [
+        new x509.BasicConstraintsExtension(true, undefined, true),
+        await x509.SubjectKeyIdentifierExtension.create(keys.publicKey, false, webcrypto),
+        new x509.KeyUsagesExtension(AUTHORITY_USAGES, true),
+      ],
+    },
+    webcrypto,
+  );
+  return withFingerprint({ certificate, keys });
+}
+
+/**
+ * The root kept in `folder`, made on first use. Writes `root.key.pem` (mode 0600), `root.pem` and `root.sha256`;
+ * the folder is private to its owner.
+ */
+export async function loadOrCreateRoot(folder: string, surroundings: Surroundings): Promise<EmulatorRoot> {
+  await mkdir(folder, { recursive: true, mode: 0o700 });
+  await chmod(folder, 0o700);
+  const keyPem = await readIfPresent(join(folder, KEY_FILE));
+  const root = keyPem === undefined ? await createRoot(surroundings) : await readRoot(folder, keyPem);
+  if (keyPem === undefined) await writeRoot(folder, root);
+  return root;
+}
+
+async function writeRoot(folder: string, root: EmulatorRoot): Promise<void> {
+  const pkcs8 = await webcrypto.subtle.exportKey('pkcs8', root.keys.privateKey);
+  await replaceFile(join(folder, 'root.pem'), `${root.certificate.toString('pem')}\n`, 0o644);
+  await replaceFile(join(folder, 'root.sha256'), `${root.sha256}\n`, 0o644);
+  // The key goes last: a folder with a key is complete, one without is made anew.
+  await replaceFile(join(folder, KEY_FILE), `${x509.PemConverter.encode(pkcs8, 'PRIVATE KEY')}\n`, 0o600);
+}
+
+async function readRoot(folder: string, keyPem: string): Promise<EmulatorRoot> {
+  const { mode } = await stat(join(folder, KEY_FILE));
+  if ((mode & OTHERS) !== 0) {
+    throw new Fault('KEY_FILE_INVALID', `${join(folder, KEY_FILE)} is open to others; run chmod 600 on it`);
+  }
+  const certificate = new x509.X509Certificate(await readFile(join(folder, 'root.pem'), 'utf8'));
+  const pkcs8 = x509.PemConverter.decodeFirst(keyPem);
+  const privateKey = await webcrypto.subtle.importKey('pkcs8', pkcs8, SIGNING, true, ['sign']);
+  const publicKey = await certificate.publicKey.export(SIGNING, ['verify'], webcrypto);
+  const probe = new Uint8Array(SERIAL_BYTES);
+  const signature = await webcrypto.subtle.sign(SIGNING, privateKey, probe);
+  if (!(await webcrypto.subtle.verify(SIGNING, publicKey, signature, probe))) {
+    throw new Fault(
+      'KEY_FILE_INVALID',
+      `the emulator root in ${folder} has a key for another certificate; delete the folder to make a new root`,
+    );
+  }
+  return withFingerprint({ certificate, keys: { privateKey, publicKey } });
+}
+
+function withFingerprint(root: Certified): EmulatorRoot {
+  const sha256 = createHash('sha256').update(new Uint8Array(root.certificate.rawData)).digest('hex');
+  return { ...root, sha256 };
+}
+
+/** Zonal and instance intermediates and a leaf under `root`, all with fresh keys. */
+export async function issueChain(
+  root: EmulatorRoot,
+  options: ChainOptions,
+  surroundings: Surroundings,
+): Promise<Chain> {
+  const isCa = options.intermediatesAreCa ?? true;
+  const zonal = await issue(root, surroundings, {
+    name: ZONAL_NAME,
+    validMs: [options.atMs - HOUR_MS, options.atMs + ZONAL_VALID_MS],
+    extensions: authority(isCa, options.zonalPathLength ?? 1),
+  });
+  const instance = await issue(zonal, surroundings, {
+    name: subject(`${options.moduleId.split('-enc')[0]}.nitro-enclaves`),
+    validMs: [options.atMs - HOUR_MS, options.atMs + INSTANCE_VALID_MS],
+    extensions: authority(isCa, 0),
+  });
+  const notAfterMs = options.atMs - CLOCK_SKEW_MS + (options.leafValidMs ?? LEAF_VALID_MS);
+  const leaf = await issue(instance, surroundings, {
+    name: subject(`${options.moduleId}.nitro-enclaves`),
+    validMs: [options.atMs - CLOCK_SKEW_MS, notAfterMs],
+    extensions: [new x509.BasicConstraintsExtension(false, undefined, true), new x509.KeyUsagesExtension(LEAF_USAGES)],
+  });
+  return {
+    cabundle: [root, zonal, instance].map(derOf),
+    certificate: derOf(leaf),
+    leafKey: leaf.keys.privateKey,
+    notAfterMs,
+  };
+}
+
+interface Issued {
+  readonly name: string;
+  /** Not before, not after; milliseconds since 1970. */
+  readonly validMs: readonly [number, number];
+  readonly extensions: readonly x509.Extension[];
+}
+
+const AUTHORITY_USAGES =
+  x509.KeyUsageFlags.digitalSignature | x509.KeyUsageFlags.keyCertSign | x509.KeyUsageFlags.cRLSign;
+const LEAF_USAGES = x509.KeyUsageFlags.digitalSignature | x509.KeyUsageFlags.nonRepudiation;
+
+function authority(isCa: boolean, pathLength: number): readonly x509.Extension[] {
+  return [
+    new x509.BasicConstraintsExtension(isCa, isCa ? pathLength : undefined, true),
+    new x509.KeyUsagesExtension(isCa ? AUTHORITY_USAGES : LEAF_USAGES, true),
+  ];
+}
+
+async function issue(issuer: Certified, surroundings: Surroundings, issued: Issued): Promise<Certified> {
+  const keys = await generateKeys();
+  const certificate = await x509.X509CertificateGenerator.create(
+    {
+      serialNumber: serial(surroundings),
+      subject: issued.name,
+      issuer: issuer.certificate.subjectName,
+      notBefore: new Date(issued.validMs[0]),
+      notAfter: new Date(issued.validMs[1]),
+      signingAlgorithm: SIGNING,
+      publicKey: keys.publicKey,
+      signingKey: issuer.keys.privateKey,
+      extensions: [
+        ...issued.extensions,
+        await x509.AuthorityKeyIdentifierExtension.create(issuer.keys.publicKey, false, webcrypto),
+        await x509.SubjectKeyIdentifierExtension.create(keys.publicKey, false, webcrypto),
+      ],
+    },
+    webcrypto,
+  );
+  return { certificate, keys };
+}
+
+function subject(commonName: string): string {
+  return `CN=EMULATED ${commonName}, O=EMULATED, OU=Cloister emulator - no hardware, C=ZZ`;
+}
+
+function derOf(certified: Certified): Uint8Array {
+  return new Uint8Array(certified.certificate.rawData);
+}
+
+function generateKeys(): Promise<webcrypto.CryptoKeyPair> {
+  return webcrypto.subtle.generateKey(SIGNING, true, ['sign', 'verify']);
+}
+
+/** A positive serial number: RFC 5280 section 4.1.2.2 wants at most 20 bytes and the top bit clear. */
+function serial(surroundings: Surroundings): string {
+  const bytes = surroundings.randomBytes(SERIAL_BYTES);
+  bytes[0] = ((bytes[0] ?? 0) & 0x7f) | 0x40;
+  return toHex(bytes);
+}
+
+async function readIfPresent(path: string): Promise<string | undefined> {
+  try {
+    return await readFile(path, 'utf8');
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return undefined;
+    throw error;
+  }
+}
+
+async function replaceFile(path: string, text: string, mode: number): Promise<void> {
+  const fresh = `${path}.new`;
+  await writeFile(fresh, text, { mode });
+  await chmod(fresh, mode);
+  await rename(fresh, path);
+}
