@@ -1,4 +1,4 @@
-import { Type, type Static } from '@sinclair/typebox';
+import { type Static, Type } from '@sinclair/typebox';
 import { concat, lengthPrefixed, utf8 } from '#shared/bytes/bytes.ts';
 import { bytesOf, bytesUpTo, decodeMsgpack, encodeMsgpack } from '#shared/codec/msgpack.ts';
 import type { CryptoPort } from '#shared/crypto/port.ts';
@@ -162,8 +162,5 @@ export function participantReportData(
   th1: Uint8Array,
   crypto: CryptoPort,
 ): Uint8Array {
-  return crypto.digest(
-    'sha512',
-    lengthPrefixed(utf8('cloister/v1/participant'), identityKey, manifestDigest, th1),
-  );
+  return crypto.digest('sha512', lengthPrefixed(utf8('cloister/v1/participant'), identityKey, manifestDigest, th1));
 }

@@ -1,4 +1,4 @@
-import { Type, type Static, type TSchema } from '@sinclair/typebox';
+import { type Static, type TSchema, Type } from '@sinclair/typebox';
 import { bytesOf, bytesUpTo, decodeMsgpack, encodeMsgpack } from '#shared/codec/msgpack.ts';
 import { LIMITS } from './limits.ts';
 

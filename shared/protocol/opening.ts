@@ -1,4 +1,4 @@
-import { Type, type Static } from '@sinclair/typebox';
+import { type Static, Type } from '@sinclair/typebox';
 import { bytesOf, decodeMsgpack, encodeMsgpack } from '#shared/codec/msgpack.ts';
 import { KEM_KEY_BYTES } from './frames.ts';
 import { LIMITS } from './limits.ts';

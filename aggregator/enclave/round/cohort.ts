@@ -11,7 +11,7 @@ export function drawCohort(
   randomBytes: CryptoPort['randomBytes'],
 ): ReadonlySet<string> {
   assert(size >= 1 && size <= candidates.length, 'a cohort is drawn from enough candidates');
-  const pool = [...candidates].sort();
+  const pool = [...candidates].toSorted();
   for (let i = 0; i < size; i++) {
     const j = i + uniformBelow(pool.length - i, randomBytes);
     const chosen = pool[j] ?? '';

@@ -165,7 +165,8 @@ function look(state: RunState, view: RunView): RunStep {
 
 function lookForCohort(state: Extract<RunState, { kind: 'recruiting' }>, view: RunView): RunStep {
   const { rules, connected, nowMs } = view;
-  const complete = connected.length >= rules.cohort;
+  // After an abandoned attempt nobody hurries: without the pause, failing participants would open rounds in a loop.
+  const complete = connected.length >= rules.cohort && (state.attempt === 1 || nowMs >= state.gatherUntil);
   const gathered = connected.length >= rules.quorum && nowMs >= state.gatherUntil;
   if (!complete && !gathered) {
     return nowMs < state.gatherUntil

@@ -1,9 +1,9 @@
+import { reportDataFor } from '#shared/attestation/binding.ts';
 import type { CryptoPort } from '#shared/crypto/port.ts';
 import { Fault } from '#shared/fault/fault.ts';
+import { inclusionPath, treeRoot } from '#shared/log/merkle.ts';
 import { LIMITS } from '#shared/protocol/limits.ts';
 import type { Attester } from '../ports/attester.ts';
-import { inclusionPath, treeRoot } from '#shared/log/merkle.ts';
-import { reportDataFor } from '#shared/attestation/binding.ts';
 
 /** One quote over a batch of nonces. */
 export interface Quote {
@@ -42,13 +42,22 @@ export class EvidenceBatch {
   readonly #attester: Attester;
   readonly #keys: BoundKeys;
   readonly #crypto: CryptoPort;
+  readonly #made: (quote: Quote) => void;
   #waiting: Waiting[] = [];
   #busy = false;
+  #latest: Quote | undefined;
 
-  constructor(attester: Attester, keys: BoundKeys, crypto: CryptoPort) {
+  /** `made` hears of every new quote. */
+  constructor(attester: Attester, keys: BoundKeys, crypto: CryptoPort, made: (quote: Quote) => void) {
     this.#attester = attester;
     this.#keys = keys;
     this.#crypto = crypto;
+    this.#made = made;
+  }
+
+  /** The newest quote; `undefined` before the first. */
+  get latest(): Quote | undefined {
+    return this.#latest;
   }
 
   /** A quote whose tree holds `nonce` (32 bytes). Rejects with `ATTESTER_FAILED`, or when too many wait. */
@@ -85,6 +94,8 @@ export class EvidenceBatch {
       reportDataFor({ ...this.#keys, nonceRoot }, this.#crypto),
     );
     const quote: Quote = { platform: this.#attester.platform, document, endorsements, nonceRoot };
+    this.#latest = quote;
+    this.#made(quote);
     batch.forEach(({ resolve }, nonceIndex) => {
       const noncePath = inclusionPath(nonces, nonceIndex, this.#crypto);
       resolve({ quote, nonceIndex, nonceCount: nonces.length, noncePath });

@@ -1,0 +1,94 @@
+import { BOUNDARY_LIMITS } from '#boundary/limits.ts';
+import { equalBytes } from '#shared/bytes/bytes.ts';
+import { assert } from '#shared/fault/fault.ts';
+import type { SignedRelease } from '#shared/release/seal-release.ts';
+import type { HostPort } from '../ports/host.ts';
+
+/** A sealed release on its way out: its payload can be produced again, byte for byte, until the host has stored it. */
+export interface OutgoingRelease {
+  readonly manifestDigest: Uint8Array;
+  readonly round: number;
+  readonly payloadBytes: number;
+  /** The payload piece by piece, the same bytes each time. */
+  pieces(): AsyncIterable<Uint8Array>;
+  /** The signed statement; to be asked for after the pieces were made once, and the same ever after. */
+  signed(): SignedRelease;
+  /** Overwrites the content key; no piece can be made afterwards. */
+  wipe(): void;
+}
+
+interface Pending {
+  readonly outgoing: OutgoingRelease;
+  /** Known once the payload was made whole. */
+  release: Uint8Array | undefined;
+  readonly stored: () => void;
+}
+
+/**
+ * Hands releases to the host. A release is sent whole again, the same bytes, whenever the host came back before it
+ * said that the release is stored: nothing is lost, and there are never two releases of one round.
+ */
+export class Publisher {
+  readonly #host: HostPort;
+  #pending: Pending | undefined;
+  #transfer = 0;
+
+  constructor(host: HostPort) {
+    this.#host = host;
+  }
+
+  /** Sends a release; resolves with its digest when the host has it. One at a time. */
+  async publish(outgoing: OutgoingRelease): Promise<Uint8Array> {
+    assert(this.#pending === undefined, 'one release is published at a time');
+    const stored = new Promise<void>((resolve) => {
+      this.#pending = { outgoing, release: undefined, stored: resolve };
+    });
+    await this.#transmit();
+    await stored;
+    this.#pending = undefined;
+    const { release } = outgoing.signed();
+    outgoing.wipe();
+    return release;
+  }
+
+  /** The host has stored `release`. A false word of the host's costs it a delay: participants look for themselves. */
+  stored(release: Uint8Array): void {
+    const pending = this.#pending;
+    if (pending?.release !== undefined && equalBytes(pending.release, release)) pending.stored();
+  }
+
+  /** The host is back: what it has not stored is sent again. */
+  async hostReturned(): Promise<void> {
+    if (this.#pending !== undefined) await this.#transmit();
+  }
+
+  async #transmit(): Promise<void> {
+    const pending = this.#pending;
+    assert(pending !== undefined, 'what is transmitted is pending');
+    const { manifestDigest, round, payloadBytes } = pending.outgoing;
+    const transfer = ++this.#transfer;
+    await this.#host.send({ name: 'release-begin', body: { manifestDigest, round, transfer, bytes: payloadBytes } });
+    let offset = 0;
+    for await (const bytes of pending.outgoing.pieces()) {
+      // A newer transmission has begun on a newer connection; this one has nobody to talk to.
+      if (transfer !== this.#transfer) return;
+      for (const piece of split(bytes)) {
+        await this.#host.send({ name: 'release-chunk', body: { transfer, offset, bytes: piece } });
+        offset += piece.length;
+      }
+    }
+    assert(offset === payloadBytes, 'a payload is as long as its geometry says');
+    const { envelope, release } = pending.outgoing.signed();
+    pending.release = release;
+    await this.#host.send({ name: 'release-end', body: { transfer, statement: envelope, release } });
+  }
+}
+
+/** Cuts what is longer than a boundary message may carry: a sealed chunk of 1 MiB is 16 bytes longer. */
+function split(bytes: Uint8Array): readonly Uint8Array[] {
+  const pieces: Uint8Array[] = [];
+  for (let at = 0; at < bytes.length; at += BOUNDARY_LIMITS.pieceBytesMax) {
+    pieces.push(bytes.subarray(at, at + BOUNDARY_LIMITS.pieceBytesMax));
+  }
+  return pieces;
+}
