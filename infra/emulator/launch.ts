@@ -2,23 +2,27 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { chmod, copyFile, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import type { Readable, Writable } from 'node:stream';
 import { measureFile } from '#client/cli/measure-file.ts';
 import { fromHex, toHex } from '#shared/bytes/bytes.ts';
 import { assert, Fault } from '#shared/fault/fault.ts';
 import { nsmDevice } from './nsm-device.ts';
 import { type NsmServer, serveNsm } from './nsm-server.ts';
-import { loadOrCreateRoot, type Surroundings } from './pki.ts';
+import type { Surroundings } from './pki.ts';
 import { registersOf } from './registers.ts';
+import { loadOrCreateRoot } from './root.ts';
 
 /** What to launch, and where. */
 export interface LaunchOptions {
   readonly bundlePath: string;
   /** Folder that keeps the emulator's root; made on first use, private to its owner. */
   readonly folder: string;
-  /** Arguments of the bundle. A function is given the path of the socket on which the device answers. */
-  readonly args: readonly string[] | ((nsmSocketPath: string) => readonly string[]);
+  /**
+   * Arguments of the bundle. A function is given the path of the socket on which the device answers, and that of the
+   * private folder, where the enclave may open sockets of its own; it is removed with all it holds at the end.
+   */
+  readonly args: readonly string[] | ((nsmSocketPath: string, runFolder: string) => readonly string[]);
   /** Environment of the enclave besides the allocator settings; nothing is inherited. */
   readonly env?: Readonly<Record<string, string>>;
   /** Where the enclave's output goes; this process's own by default. */
@@ -122,13 +126,13 @@ async function privateCopy(bundlePath: string, runFolder: string): Promise<strin
 }
 
 async function spawnEnclave(options: LaunchOptions, measuredPath: string, socketPath: string): Promise<ChildProcess> {
-  const args = typeof options.args === 'function' ? options.args(socketPath) : options.args;
+  const args = typeof options.args === 'function' ? options.args(socketPath, dirname(measuredPath)) : options.args;
   const child = spawn(
     process.execPath,
     [...permissionFlags(options.permissions ?? {}, measuredPath), measuredPath, ...args],
     {
       // Not inherited: NODE_OPTIONS and the like would put unmeasured code into the enclave.
-      env: { ...options.env, ...ALLOCATOR, CLOISTER_NSM_SOCKET: socketPath },
+      env: { ...options.env, ...ALLOCATOR },
       cwd: '/',
       stdio: ['ignore', 'pipe', 'pipe'],
     },

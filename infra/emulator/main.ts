@@ -6,7 +6,7 @@ import { launchEmulated } from './launch.ts';
 /**
  * Launches an enclave bundle on an emulated device:
  * `node infra/emulator/main.ts --bundle FILE --folder FOLDER [--allow-worker] -- ARGUMENTS OF THE ENCLAVE`
- * `{nsm}` in an argument stands for the device's socket. Ends as the enclave ends: with its exit code, or 1 when a
+ * `{nsm}` in an argument stands for the device's socket, `{run}` for a private folder that is removed at the end. Ends as the enclave ends: with its exit code, or 1 when a
  * signal ended it.
  */
 function say(text: string): void {
@@ -28,7 +28,8 @@ async function main(): Promise<number> {
   const enclave = await launchEmulated({
     bundlePath: resolve(values.bundle),
     folder: resolve(values.folder),
-    args: (nsmSocketPath) => positionals.map((argument) => argument.replaceAll('{nsm}', nsmSocketPath)),
+    args: (nsmSocketPath, runFolder) =>
+      positionals.map((argument) => argument.replaceAll('{nsm}', nsmSocketPath).replaceAll('{run}', runFolder)),
     permissions: { workers: values['allow-worker'] },
   });
   say(`no hardware protects it; process ${enclave.process.pid}`);

@@ -1,10 +1,7 @@
 import 'reflect-metadata';
 import { createHash, webcrypto } from 'node:crypto';
-import { chmod, mkdir, readFile, rename, stat, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
 import * as x509 from '@peculiar/x509';
 import { toHex } from '#shared/bytes/bytes.ts';
-import { Fault } from '#shared/fault/fault.ts';
 
 /** Time and randomness of the emulator, given by its caller so that a test can fix both. */
 export interface Surroundings {
@@ -42,7 +39,8 @@ export interface ChainOptions {
   readonly zonalPathLength?: number;
 }
 
-const SIGNING = { name: 'ECDSA', namedCurve: 'P-384', hash: 'SHA-384' } as const;
+/** Every signature of the chain: ECDSA on P-384 with SHA-384. */
+export const SIGNING = { name: 'ECDSA', namedCurve: 'P-384', hash: 'SHA-384' } as const;
 const HOUR_MS = 3_600_000;
 const DAY_MS = 24 * HOUR_MS;
 const ROOT_VALID_MS = 30 * 365 * DAY_MS;
@@ -52,9 +50,6 @@ const INSTANCE_VALID_MS = DAY_MS;
 export const LEAF_VALID_MS = 3 * HOUR_MS;
 const CLOCK_SKEW_MS = 5 * 60_000;
 const SERIAL_BYTES = 16;
-const KEY_FILE = 'root.key.pem';
-/** Permission bits of group and others. */
-const OTHERS = 0o077;
 
 const ROOT_NAME = 'CN=EMULATED nitro-enclaves root, O=EMULATED, OU=Cloister emulator - no hardware, C=ZZ';
 const ZONAL_NAME = 'CN=EMULATED zonal.nitro-enclaves, O=EMULATED, OU=Cloister emulator - no hardware, C=ZZ';
@@ -88,48 +83,8 @@ export async function createRoot(surroundings: Surroundings): Promise<EmulatorRo
   return withFingerprint({ certificate, keys });
 }
 
-/**
- * The root kept in `folder`, made on first use. Writes `root.key.pem` (mode 0600), `root.pem` and `root.sha256`;
- * the folder is private to its owner.
- */
-export async function loadOrCreateRoot(folder: string, surroundings: Surroundings): Promise<EmulatorRoot> {
-  await mkdir(folder, { recursive: true, mode: 0o700 });
-  await chmod(folder, 0o700);
-  const keyPem = await readIfPresent(join(folder, KEY_FILE));
-  const root = keyPem === undefined ? await createRoot(surroundings) : await readRoot(folder, keyPem);
-  if (keyPem === undefined) await writeRoot(folder, root);
-  return root;
-}
-
-async function writeRoot(folder: string, root: EmulatorRoot): Promise<void> {
-  const pkcs8 = await webcrypto.subtle.exportKey('pkcs8', root.keys.privateKey);
-  await replaceFile(join(folder, 'root.pem'), `${root.certificate.toString('pem')}\n`, 0o644);
-  await replaceFile(join(folder, 'root.sha256'), `${root.sha256}\n`, 0o644);
-  // The key goes last: a folder with a key is complete, one without is made anew.
-  await replaceFile(join(folder, KEY_FILE), `${x509.PemConverter.encode(pkcs8, 'PRIVATE KEY')}\n`, 0o600);
-}
-
-async function readRoot(folder: string, keyPem: string): Promise<EmulatorRoot> {
-  const { mode } = await stat(join(folder, KEY_FILE));
-  if ((mode & OTHERS) !== 0) {
-    throw new Fault('KEY_FILE_INVALID', `${join(folder, KEY_FILE)} is open to others; run chmod 600 on it`);
-  }
-  const certificate = new x509.X509Certificate(await readFile(join(folder, 'root.pem'), 'utf8'));
-  const pkcs8 = x509.PemConverter.decodeFirst(keyPem);
-  const privateKey = await webcrypto.subtle.importKey('pkcs8', pkcs8, SIGNING, true, ['sign']);
-  const publicKey = await certificate.publicKey.export(SIGNING, ['verify'], webcrypto);
-  const probe = new Uint8Array(SERIAL_BYTES);
-  const signature = await webcrypto.subtle.sign(SIGNING, privateKey, probe);
-  if (!(await webcrypto.subtle.verify(SIGNING, publicKey, signature, probe))) {
-    throw new Fault(
-      'KEY_FILE_INVALID',
-      `the emulator root in ${folder} has a key for another certificate; delete the folder to make a new root`,
-    );
-  }
-  return withFingerprint({ certificate, keys: { privateKey, publicKey } });
-}
-
-function withFingerprint(root: Certified): EmulatorRoot {
+/** `root` with its fingerprint. */
+export function withFingerprint(root: Certified): EmulatorRoot {
   const sha256 = createHash('sha256').update(new Uint8Array(root.certificate.rawData)).digest('hex');
   return { ...root, sha256 };
 }
@@ -223,20 +178,4 @@ function serial(surroundings: Surroundings): string {
   const bytes = surroundings.randomBytes(SERIAL_BYTES);
   bytes[0] = ((bytes[0] ?? 0) & 0x7f) | 0x40;
   return toHex(bytes);
-}
-
-async function readIfPresent(path: string): Promise<string | undefined> {
-  try {
-    return await readFile(path, 'utf8');
-  } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return undefined;
-    throw error;
-  }
-}
-
-async function replaceFile(path: string, text: string, mode: number): Promise<void> {
-  const fresh = `${path}.new`;
-  await writeFile(fresh, text, { mode });
-  await chmod(fresh, mode);
-  await rename(fresh, path);
 }

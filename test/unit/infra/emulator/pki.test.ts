@@ -1,9 +1,10 @@
 import { createHash, X509Certificate } from 'node:crypto';
-import { chmod, mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { chmod, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect } from 'chai';
-import { createRoot, issueChain, loadOrCreateRoot } from '#infra/emulator/pki.ts';
+import { createRoot, issueChain } from '#infra/emulator/pki.ts';
+import { loadOrCreateRoot } from '#infra/emulator/root.ts';
 import { Fault } from '#shared/fault/fault.ts';
 import { AT_MS, fixedSurroundings } from '#test/fakes/tee/emulator.ts';
 
@@ -36,10 +37,20 @@ describe('the emulator root', () => {
     expect((await faultOf(loadOrCreateRoot(folder, fixedSurroundings()))).code).to.equal('KEY_FILE_INVALID');
   });
 
+  it('is one when two start at once', async () => {
+    const roots = await Promise.all([1, 2, 3].map(() => loadOrCreateRoot(folder, fixedSurroundings())));
+    expect(new Set(roots.map(({ sha256 }) => sha256)).size).to.equal(1);
+    expect((await readdir(folder)).toSorted()).to.deep.equal(['root.key.pem', 'root.pem', 'root.sha256']);
+  });
+
   it('refuses a key that is not that of the certificate', async () => {
     await loadOrCreateRoot(folder, fixedSurroundings());
+    const path = join(folder, 'root.key.pem');
+    const [key = ''] = (await readFile(path, 'utf8')).split('-----BEGIN CERTIFICATE');
     const other = await createRoot(fixedSurroundings());
-    await writeFile(join(folder, 'root.pem'), other.certificate.toString('pem'));
+    await writeFile(path, `${key}${other.certificate.toString('pem')}`);
+    expect((await faultOf(loadOrCreateRoot(folder, fixedSurroundings()))).code).to.equal('KEY_FILE_INVALID');
+    await writeFile(path, key);
     expect((await faultOf(loadOrCreateRoot(folder, fixedSurroundings()))).code).to.equal('KEY_FILE_INVALID');
   });
 
