@@ -43,8 +43,9 @@ export function momentsOf({ features, rows, featureCount }: Dataset): Float32Arr
  *
  * Error: every number here was rounded to float32 a few times, and the variance is the small difference of two large ones.
  * With r = |mean| / deviation its relative error is about (1 + r²) · 2^-22: 2e-5 at r = 9. No site shifts its values by its own mean
- * first, since the shift would have to be told. Where the difference drowns in the rounding (r above 700), the feature counts as
- * constant and its deviation is 1; subtract a constant that everybody knows from such a feature before the study.
+ * first, since the shift would have to be told. Where the difference drowns in the rounding (r above 700), or where all values are
+ * below 1e-19 and their squares vanish, the feature counts as constant and its deviation is 1: subtract from such a feature, or
+ * multiply it by, a constant that everybody knows before the study.
  * @param values flat, 1 + 2F, in the order of {@link momentsLayout}
  * @throws Fault `DATA_INVALID` where the values cannot be moments
  */
