@@ -2,6 +2,7 @@ import util from 'node:util';
 import { setWasmPaths } from '@tensorflow/tfjs-backend-wasm';
 import * as tf from '@tensorflow/tfjs-core';
 import { Fault } from '#shared/fault/fault.ts';
+import { giveBack } from './give-back.ts';
 import { tfjsWasmBinary } from './wasm-binary.ts';
 
 /** The tensor work of the enclave. This file is the only one in it that knows the tensor library. */
@@ -97,9 +98,4 @@ function addQuotient(model: Float32Array, sums: Float32Array, divisor: number): 
       giveBack(next);
     });
   }
-}
-
-/** Frees the copy at once: left to the collector, such copies would add the size of a model to the peak. */
-function giveBack(copy: Float32Array): void {
-  if (copy.buffer instanceof ArrayBuffer) copy.buffer.transfer(0);
 }

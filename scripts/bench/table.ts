@@ -1,0 +1,6 @@
+import type { Bench } from './bench.ts';
+import { foldSealedVsAes } from './fold-sealed-vs-aes.ts';
+import { foldVsNumpy } from './fold-vs-numpy.ts';
+
+/** Every bench, in the order in which they run. A new one is a file in this folder and a line here. */
+export const BENCHES: readonly Bench[] = [foldVsNumpy, foldSealedVsAes];
