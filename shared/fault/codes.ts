@@ -66,6 +66,8 @@ export const FAULT_CODES = {
   EVIDENCE_REFUSED: { meaning: 'evidence that failed verification or appraisal; the reasons are listed', action: 'stop' },
   EVIDENCE_UNBOUND: { meaning: 'genuine evidence for other keys, another manifest or another nonce', action: 'stop' },
   ENCLAVE_SIGNATURE_INVALID: { meaning: 'a statement that the attested enclave did not sign', action: 'stop' },
+  ENCLAVE_STATEMENT_WRONG: { meaning: 'a genuine statement of the enclave that contradicts the study or this session', action: 'stop' },
+  SESSION_TAMPERED: { meaning: 'a frame that was malformed, replayed, lost or forged on its way; the frame code is in the message', action: 'retry' },
   RELEASE_INVALID: { meaning: 'a release whose header or payload does not verify', action: 'stop' },
   RELEASE_UNCHAINED: { meaning: 'a release that does not follow the newest one held', action: 'stop' },
   RELEASE_SEALED: { meaning: 'a release that holds no stanza for this key', action: 'fix' },
