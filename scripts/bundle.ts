@@ -80,7 +80,8 @@ export async function buildEnclaveBundle(outFile: string, options: BundleOptions
   refuseForeign(result.metafile, options.entry ?? ENTRY);
   const [file] = result.outputFiles;
   assert(file !== undefined && result.outputFiles.length === 1, 'the enclave bundle is one file');
-  assert(!file.text.includes(root), 'the enclave bundle names the folder that it was built in');
+  const named = ['aggregator', 'shared', 'node_modules'].filter((folder) => file.text.includes(join(root, folder)));
+  assert(named.length === 0, `the enclave bundle names the folder that it was built in: ${named.join(', ')}`);
   return write(resolve(outFile), file.contents);
 }
 

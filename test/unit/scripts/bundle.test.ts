@@ -64,6 +64,17 @@ describe('buildEnclaveBundle', () => {
     expect(text).to.not.include('sourceMappingURL=');
   });
 
+  it('gives the enclave of this checkout the same bytes in a copy of its sources', async () => {
+    const root = await temporary();
+    for (const folder of ['shared', 'aggregator'])
+      await cp(join(CHECKOUT, folder), join(root, folder), { recursive: true });
+    await copyFile(join(CHECKOUT, 'package.json'), join(root, 'package.json'));
+    await symlink(join(CHECKOUT, 'node_modules'), join(root, 'node_modules'));
+    const copy = await buildEnclaveBundle(join(root, 'out.mjs'), { root });
+    const here = await buildEnclaveBundle(join(await temporary(), 'out.mjs'));
+    expect(copy.sha384).to.equal(here.sha384);
+  });
+
   it('writes what it says it wrote', async () => {
     const root = await checkout('export const answer: number = 42;');
     const bundle = await buildEnclaveBundle(join(root, 'a', 'out.mjs'), { root });
