@@ -1,0 +1,35 @@
+import { Fault } from '#shared/fault/fault.ts';
+import { startHost } from './host.ts';
+import { createLog } from './log.ts';
+import { HELP, readHostOptions } from './options.ts';
+
+/** Exit codes: 0 stopped as asked, 2 wrong options or files, 1 anything else. */
+async function main(): Promise<void> {
+  const options = readHostOptions(process.argv.slice(2), process.env);
+  if (options === undefined) {
+    process.stdout.write(HELP);
+    return;
+  }
+  const log = createLog(options.logLevel);
+  const stop = stopSignal();
+  const host = await startHost(options, log, process.env['PATH'] ?? '');
+  log.info({ event: 'ready', address: host.address, port: host.port, queue: host.queueLabel });
+  const signal = await stop;
+  log.info({ event: 'stopping', signal });
+  await host.close();
+}
+
+/** The first SIGINT or SIGTERM; a second one ends the process at once. */
+function stopSignal(): Promise<NodeJS.Signals> {
+  return new Promise((resolve) => {
+    for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => resolve(signal));
+  });
+}
+
+try {
+  await main();
+} catch (error) {
+  const message = error instanceof Fault ? `${error.code}: ${error.message}` : String(error);
+  process.stderr.write(`${message}\n`);
+  process.exitCode = error instanceof Fault && error.code === 'CONFIG_INVALID' ? 2 : 1;
+}
