@@ -6,6 +6,9 @@ import { DEFAULT_MAXIMUM_AGE_SECONDS } from './policy.ts';
 import type { Reason } from './reasons.ts';
 import { timeText } from './x509/time.ts';
 
+/** The refusal of everything where there are no reference values. */
+export const NO_POLICY: Reason = { code: 'POLICY_MISSING', detail: 'no appraisal policy was given' };
+
 /** How far a participant's clock may run behind the platform's. */
 const CLOCK_TOLERANCE_MS = 5 * 60 * 1000;
 
@@ -15,7 +18,7 @@ const CLOCK_TOLERANCE_MS = 5 * 60 * 1000;
  */
 export function appraise(claims: Claims, policies: readonly AppraisalPolicy[], atMs: number): readonly Reason[] {
   assert(Number.isSafeInteger(atMs), 'the time to appraise at is not a whole number of milliseconds');
-  if (policies.length === 0) return [{ code: 'POLICY_MISSING', detail: 'no appraisal policy was given' }];
+  if (policies.length === 0) return [NO_POLICY];
   return policies.flatMap((policy, index) => {
     const place = policies.length === 1 ? 'the policy' : `policy ${index + 1} of ${policies.length}`;
     return [

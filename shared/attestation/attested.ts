@@ -2,7 +2,7 @@ import { equalBytes, toHex } from '../bytes/bytes.ts';
 import type { CryptoPort } from '../crypto/port.ts';
 import { verifyInclusion } from '../log/merkle.ts';
 import { anchorsFor } from './anchors.ts';
-import { appraise } from './appraise.ts';
+import { appraise, NO_POLICY } from './appraise.ts';
 import type { EnclaveBinding } from './binding.ts';
 import { BINDING_BYTES, reportDataFor } from './binding.ts';
 import type { Claims } from './claims.ts';
@@ -69,11 +69,11 @@ export async function attestAggregator(
   expected: ExpectedBinding,
   rules: AttestationRules,
 ): Promise<AttestationResult> {
-  const misfit = sizeReasons(statement);
+  const { atMs, crypto, policies } = rules;
+  const misfit = [...sizeReasons(statement), ...(policies.length === 0 ? [NO_POLICY] : [])];
   if (misfit.length > 0) return { kind: 'refused', reasons: misfit };
   // Copies: what was checked is what is handed on, whatever becomes of the buffers that the statement came in.
   const own = ownCopy(statement);
-  const { atMs, crypto, policies } = rules;
   const verification = await verifyEvidence(own.evidence, { anchors: anchorsFor(policies), atMs, crypto });
   const { claims } = verification;
   const reasons = [
@@ -97,15 +97,20 @@ function brand(own: EnclaveStatement, nonce: ExpectedNonce, claims: Claims): Att
 function ownCopy(statement: EnclaveStatement): EnclaveStatement {
   const { platform, document, endorsements } = statement.evidence;
   return {
-    evidence: { platform, document: document.slice(), endorsements: endorsements.map((each) => each.slice()) },
-    kemKey: statement.kemKey.slice(),
-    signingKey: statement.signingKey.slice(),
-    manifestDigest: statement.manifestDigest.slice(),
-    nonceRoot: statement.nonceRoot.slice(),
+    evidence: { platform, document: copy(document), endorsements: endorsements.map(copy) },
+    kemKey: copy(statement.kemKey),
+    signingKey: copy(statement.signingKey),
+    manifestDigest: copy(statement.manifestDigest),
+    nonceRoot: copy(statement.nonceRoot),
     nonceIndex: statement.nonceIndex,
     nonceCount: statement.nonceCount,
-    noncePath: statement.noncePath.map((each) => each.slice()),
+    noncePath: statement.noncePath.map(copy),
   };
+}
+
+/** Also of a Buffer, whose own `slice` would give a view. */
+function copy(bytes: Uint8Array): Uint8Array {
+  return new Uint8Array(bytes);
 }
 
 function sizeReasons(statement: EnclaveStatement): readonly Reason[] {

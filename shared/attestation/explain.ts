@@ -17,7 +17,7 @@ export function explainAttestation(result: AttestationResult): readonly string[]
   }
   const { aggregator } = result;
   const verdict = aggregator.emulated
-    ? 'EMULATED: the evidence holds, but its root is no hardware vendor: nothing protects the enclave from its operator.'
+    ? 'EMULATED: the evidence holds, but its root is no vendor: nothing protects the enclave from its operator.'
     : 'Attested: the enclave runs accepted code on genuine hardware.';
   const freshness = aggregator.anyNonceBecause;
   return [
@@ -39,7 +39,8 @@ function claimLines(claims: Claims): readonly string[] {
   return [
     `platform ${claims.platform}, ${claims.debug ? 'DEBUG mode' : 'production mode'}`,
     `root ${root.name}${root.emulated ? ' (EMULATED)' : ''}, SHA-256 ${root.sha256}`,
-    `made ${timeText(claims.issuedAtMs)}, certificates valid ${timeText(claims.validFromMs)} to ${timeText(claims.validUntilMs)}`,
+    `made ${timeText(claims.issuedAtMs)}`,
+    `certificates valid from ${timeText(claims.validFromMs)} to ${timeText(claims.validUntilMs)}`,
     ...Object.entries(claims.measurements)
       .filter(([, value]) => !/^0+$/.test(value))
       .map(([name, value]) => `${name} ${value}`),

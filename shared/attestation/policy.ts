@@ -6,6 +6,8 @@ import { VENDOR_ANCHORS } from './anchors.ts';
 
 const PCR_COUNT = 32;
 const DAY_SECONDS = 86_400;
+/** So many problems are named at once. */
+const SHOWN_PROBLEMS = 3;
 
 /** Evidence may be this old when a policy does not say. */
 export const DEFAULT_MAXIMUM_AGE_SECONDS = 3600;
@@ -72,11 +74,8 @@ export type AppraisalPolicy = Static<typeof AppraisalPolicySchema>;
  */
 export function parsePolicy(value: unknown): AppraisalPolicy {
   if (!Value.Check(AppraisalPolicySchema, value)) {
-    const error = Value.Errors(AppraisalPolicySchema, value).First();
-    throw new Fault(
-      'POLICY_INVALID',
-      `appraisal policy: ${error?.path ?? ''}: ${error?.message ?? 'not as the schema says'}`,
-    );
+    const problems = [...Value.Errors(AppraisalPolicySchema, value)].map(({ path, message }) => `${path}: ${message}`);
+    throw new Fault('POLICY_INVALID', `appraisal policy: ${problems.slice(0, SHOWN_PROBLEMS).join('; ')}`);
   }
   for (const root of value.roots ?? []) {
     if (VENDOR_ANCHORS.some((vendor) => vendor.sha256 === root.sha256)) {

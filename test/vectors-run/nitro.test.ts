@@ -12,6 +12,8 @@ const PLATFORM = 'aws-nitro';
 const folder = vectorsFolder();
 const crypto = memoCrypto();
 
+const hexOrNull = (bytes: Uint8Array): string | null => (bytes.length === 0 ? null : toHex(bytes));
+
 describe('AWS Nitro test vectors', () => {
   before(function () {
     if (folder !== undefined) return;
@@ -54,7 +56,6 @@ async function checkFields(sample: Sample): Promise<void> {
   const { fields } = sample;
   if (fields === undefined) return;
   const document = parseNitroDocument(parseSign1(sample.document).payload);
-  const hexOrNull = (bytes: Uint8Array): string | null => (bytes.length === 0 ? null : toHex(bytes));
   const nonZero = [...document.pcrs].filter(([, value]) => value.some((byte) => byte !== 0));
   expect(
     {

@@ -2,9 +2,10 @@ import { concat, textOf } from '../../bytes/bytes.ts';
 import { malformed } from '../malformed.ts';
 
 /**
- * A strict, bounded CBOR reader (RFC 8949) for evidence. Integers and lengths are in their shortest form unless
- * the caller says otherwise, maps hold no key twice, nothing follows the item. Indefinite lengths are read, because real Nitro devices write them.
- * What no evidence holds is refused: floats, `undefined`, other simple values, integers beyond 2^53 - 1.
+ * A strict, bounded CBOR reader (RFC 8949) for evidence. Integers and lengths are in their shortest form unless the
+ * caller says otherwise, maps hold no key twice, nothing follows the item. Indefinite lengths are read, because real
+ * Nitro devices write them. What no evidence holds is refused: floats, `undefined`, other simple values, integers
+ * beyond 2^53 - 1.
  */
 export const CBOR_LIMITS = { bytes: 64 * 1024, depth: 8, items: 1024 } as const;
 
@@ -22,7 +23,10 @@ export type CborItem =
   | { readonly kind: 'boolean'; readonly value: boolean }
   | { readonly kind: 'null' };
 
-/** Whether integers and lengths must be in their shortest form (RFC 8949 section 4.1), so that bytes cannot vary unnoticed. */
+/**
+ * Whether integers and lengths must be in their shortest form (RFC 8949 section 4.1), so that one value has one
+ * spelling, or may have any.
+ */
 export type CborSpelling = 'shortest' | 'any';
 
 interface Input {

@@ -16,7 +16,7 @@ export interface NitroDocument {
   /** DER of the certificate whose key signed the document. */
   readonly certificate: Uint8Array;
   /** DER of the certificates above it, root first. */
-  readonly cabundle: readonly Uint8Array[];
+  readonly cabundle: readonly [Uint8Array, ...Uint8Array[]];
   /** Empty where the request left it out. */
   readonly publicKey: Uint8Array;
   readonly userData: Uint8Array;
@@ -103,12 +103,12 @@ function readPcrs(fields: Fields): ReadonlyMap<number, Uint8Array> {
   return pcrs;
 }
 
-function readBundle(fields: Fields): readonly Uint8Array[] {
+function readBundle(fields: Fields): NitroDocument['cabundle'] {
   const item = fields.get('cabundle');
-  if (item?.kind !== 'array' || item.items.length === 0 || item.items.length > NITRO_LIMITS.chain) {
-    return malformed(`Nitro cabundle is not an array of 1 to ${NITRO_LIMITS.chain} certificates`);
-  }
-  return item.items.map((entry) => sizedBytes(entry, 'cabundle entry', 1, NITRO_LIMITS.certificate));
+  const entries = item?.kind === 'array' && item.items.length <= NITRO_LIMITS.chain ? item.items : [];
+  const [root, ...others] = entries.map((entry) => sizedBytes(entry, 'cabundle entry', 1, NITRO_LIMITS.certificate));
+  if (root === undefined) return malformed(`Nitro cabundle is not an array of 1 to ${NITRO_LIMITS.chain} certificates`);
+  return [root, ...others];
 }
 
 function sizedBytes(item: CborItem | undefined, what: string, least: number, most: number): Uint8Array {

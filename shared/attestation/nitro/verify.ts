@@ -48,7 +48,7 @@ export const verifyNitro: EvidenceVerifier = async (evidence, context) => {
 
 const verifyParsed = async (message: Sign1, document: NitroDocument, context: VerificationContext) => {
   const chain = [...document.cabundle, document.certificate].map((der) => attempt(() => readCertificate(der)));
-  const sha256 = toHex(context.crypto.digest('sha256', document.cabundle[0] ?? document.certificate));
+  const sha256 = toHex(context.crypto.digest('sha256', document.cabundle[0]));
   const anchor = findAnchor(context.anchors, 'aws-nitro', sha256);
   const reasons = [
     ...algorithmReasons(message),
@@ -155,7 +155,7 @@ function claimsOf({ message, document, certificates, anchor }: Verified, context
     platform: 'aws-nitro',
     measurements,
     // In debug mode the device leaves PCR0 to PCR2 at zero. PCR0 covers the whole image: zero there is enough.
-    debug: document.pcrs.get(0)?.every((byte) => byte === 0) ?? true,
+    debug: ![...document.pcrs].some(([index, value]) => index === 0 && value.some((byte) => byte !== 0)),
     reportData: document.userData,
     nonce: document.nonce,
     issuedAtMs: document.timestampMs,

@@ -24,7 +24,9 @@ export async function validatePath(chain: readonly Certificate[], rules: PathRul
     const place = `certificate ${index + 1} of ${chain.length}`;
     reasons.push(...validityReasons(certificate, place, rules.atMs), ...extensionReasons(certificate, place));
     const last = index === chain.length - 1;
-    reasons.push(...(last ? leafReasons(certificate, place) : authorityReasons(chain, index, place)));
+    reasons.push(
+      ...(last ? leafReasons(certificate, place) : authorityReasons(certificate, chain.slice(index + 1, -1), place)),
+    );
     const issuer = chain[index - 1];
     if (issuer !== undefined) reasons.push(...(await linkReasons(certificate, issuer, place, rules)));
   }
@@ -73,15 +75,15 @@ function leafReasons(leaf: Certificate, place: string): readonly Reason[] {
   return reasons;
 }
 
-function authorityReasons(chain: readonly Certificate[], index: number, place: string): readonly Reason[] {
+function authorityReasons(authority: Certificate, between: readonly Certificate[], place: string): readonly Reason[] {
   const reasons: Reason[] = [];
-  const { basicConstraints, keyUsage } = chain[index]?.extensions ?? {};
+  const { basicConstraints, keyUsage } = authority.extensions;
   if (basicConstraints?.ca !== true) reasons.push({ code: 'CHAIN_INVALID', detail: `${place} is not a CA` });
   if (keyUsage?.keyCertSign !== true) {
     reasons.push({ code: 'CHAIN_INVALID', detail: `${place} may not sign certificates: no keyCertSign` });
   }
-  // RFC 5280 section 4.2.1.9: counts the CAs that follow, the leaf and self-issued ones not among them.
-  const below = chain.slice(index + 1, -1).filter((next) => !equalBytes(next.issuer, next.subject)).length;
+  // RFC 5280 section 4.2.1.9: counts the CAs between this one and the leaf, self-issued ones not among them.
+  const below = between.filter((next) => !equalBytes(next.issuer, next.subject)).length;
   const limit = basicConstraints?.pathLength;
   if (limit !== undefined && below > limit) {
     reasons.push({

@@ -43,9 +43,9 @@ export function readTime(reader: DerReader): number {
 export function timeText(atMs: number): string {
   const days = Math.floor(atMs / MS_PER_DAY);
   const seconds = Math.floor((atMs - days * MS_PER_DAY) / 1000);
-  let year = 1970 + Math.floor(days / 365.2425);
+  // A year or two too early by the mean length of a year, then forward.
+  let year = 1969 + Math.floor(days / 365.2425);
   while (daysOfDate(year + 1, 1, 1) <= days) year += 1;
-  while (daysOfDate(year, 1, 1) > days) year -= 1;
   let month = 1;
   while (month < 12 && daysOfDate(year, month + 1, 1) <= days) month += 1;
   const day = days - daysOfDate(year, month, 1) + 1;

@@ -3,9 +3,16 @@ import { CBOR_LIMITS, type CborItem, type CborSpelling, decodeCbor } from '#shar
 import { attempt } from '#shared/attestation/malformed.ts';
 import { concat, fromHex } from '#shared/bytes/bytes.ts';
 
+const integer = (value: number): CborItem => ({ kind: 'integer', value });
+const nested = (depth: number): Uint8Array => concat(new Uint8Array(depth).fill(0x81), Uint8Array.of(0));
+const filled = (head: number, item: readonly number[], count: number): Uint8Array =>
+  concat(Uint8Array.of(head), ...Array.from({ length: count }, () => Uint8Array.from(item)), Uint8Array.of(0xff));
+const bug = (): never => {
+  throw new TypeError('a bug');
+};
+
 describe('CBOR reader', () => {
   it('reads each kind of item', () => {
-    const integer = (value: number): CborItem => ({ kind: 'integer', value });
     const cases: readonly (readonly [string, CborItem])[] = [
       ['00', integer(0)],
       ['17', integer(23)],
@@ -94,15 +101,12 @@ describe('CBOR reader', () => {
   });
 
   it('refuses one level of nesting more than the limit', () => {
-    const nested = (depth: number): Uint8Array => concat(new Uint8Array(depth).fill(0x81), Uint8Array.of(0));
     expect(refusal(nested(CBOR_LIMITS.depth))).to.equal(undefined);
     expect(refusal(nested(CBOR_LIMITS.depth + 1))?.detail).to.include('deeper');
     expect(refusal(nested(60_000))?.detail).to.include('deeper');
   });
 
   it('refuses one item more than the limit, chunks of a string among them', () => {
-    const filled = (head: number, item: readonly number[], count: number): Uint8Array =>
-      concat(Uint8Array.of(head), ...Array.from({ length: count }, () => Uint8Array.from(item)), Uint8Array.of(0xff));
     expect(refusal(filled(0x9f, [0], CBOR_LIMITS.items - 1))).to.equal(undefined);
     expect(refusal(filled(0x9f, [0], CBOR_LIMITS.items))?.detail).to.include('items');
     expect(refusal(filled(0x5f, [0x41, 0], CBOR_LIMITS.items))?.detail).to.include('items');
@@ -113,9 +117,6 @@ describe('CBOR reader', () => {
   });
 
   it('lets an error of ours pass through', () => {
-    const bug = (): never => {
-      throw new TypeError('a bug');
-    };
     expect(() => attempt(bug)).to.throw(TypeError, 'a bug');
   });
 });

@@ -23,10 +23,13 @@ const plain = plainFields('subject', 'issuer', keys, AT_MS);
 const minted = (bend: Partial<CertificateFields> = {}): Uint8Array => mintCertificate({ ...plain, ...bend }, keys);
 const TRUE = der(0x01, Uint8Array.of(0xff));
 
+const kindOf = (spki: Uint8Array): string => parseCertificate(minted({ spki })).key.kind;
+const attribute = (type: string, text: string): Uint8Array => der(0x31, sequence(oid(type), der(0x0c, utf8(text))));
+
 describe('certificate parser', () => {
   it('reads every field', () => {
-    const private_ = extension('1.2.3.4', false, Uint8Array.of(1));
-    const certificate = parseCertificate(minted({ extensions: [authority(3), AUTHORITY_USAGE, private_] }));
+    const unknown = extension('1.2.3.4', false, Uint8Array.of(1));
+    const certificate = parseCertificate(minted({ extensions: [authority(3), AUTHORITY_USAGE, unknown] }));
     expect(toHex(certificate.serial)).to.equal('01');
     expect(certificate.issuer).to.deep.equal(named('issuer'));
     expect(certificate.subject).to.deep.equal(named('subject'));
@@ -40,7 +43,6 @@ describe('certificate parser', () => {
   });
 
   it('tells curves apart, and keys that are on none of them', () => {
-    const kindOf = (spki: Uint8Array): string => parseCertificate(minted({ spki })).key.kind;
     expect(kindOf(plainFields('s', 'i', newKeys('P-256'), AT_MS).spki)).to.equal('p256');
     expect(kindOf(plainFields('s', 'i', newKeys('P-521'), AT_MS).spki)).to.equal('other');
     expect(kindOf(sequence(sequence(oid('1.2.840.113549.1.1.1')), bitString(0, 1)))).to.equal('other');
@@ -109,7 +111,6 @@ describe('certificate parser', () => {
 
 describe('name text', () => {
   it('is in the order of RFC 4514, unknown types by their number', () => {
-    const attribute = (type: string, text: string): Uint8Array => der(0x31, sequence(oid(type), der(0x0c, utf8(text))));
     const name = sequence(attribute('2.5.4.6', 'US'), attribute('2.5.4.10', 'Amazon'), attribute('1.2.3', 'x'));
     expect(nameText(name)).to.equal('1.2.3=x,O=Amazon,C=US');
   });

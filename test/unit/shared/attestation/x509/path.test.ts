@@ -24,14 +24,16 @@ import { der, oid, sequence, time } from '#test/fakes/tee/der.ts';
 const AT_MS = Date.parse('2026-01-02T12:00:00Z');
 const HALF_DAY_MS = 43_200_000;
 
+const withSha256: Bend = () => ({ algorithm: ECDSA_SHA256, hash: 'sha256' });
+const gone: Bend = () => ({ validity: sequence(time(AT_MS - 2000), time(AT_MS - 1000)) });
+
 describe('path validation', () => {
   it('finds nothing wrong with a good chain', async () => {
     expect(await found({})).to.deep.equal([]);
   });
 
   it('accepts P-256 with SHA-256 where the platform allows it', async () => {
-    const bend: Bend = () => ({ algorithm: ECDSA_SHA256, hash: 'sha256' });
-    const { chain } = mintChain(AT_MS, { 0: bend, 1: bend, 2: bend }, ['P-256', 'P-256', 'P-256']);
+    const { chain } = mintChain(AT_MS, { 0: withSha256, 1: withSha256, 2: withSha256 }, ['P-256', 'P-256', 'P-256']);
     const certificates = chain.map(parseCertificate);
     expect(await validatePath(certificates, rules(AT_MS, ['ecdsa-sha256']))).to.deep.equal([]);
     expect(codes(await validatePath(certificates, rules(AT_MS)))).to.deep.equal(['ALG_NOT_ALLOWED', 'ALG_NOT_ALLOWED']);
@@ -47,7 +49,6 @@ describe('path validation', () => {
   });
 
   it('looks at the validity of every certificate, not of the leaf alone', async () => {
-    const gone: Bend = () => ({ validity: sequence(time(AT_MS - 2000), time(AT_MS - 1000)) });
     for (const index of [0, 1, 2]) expect(await found({ [index]: gone })).to.deep.equal(['CERT_EXPIRED']);
   });
 
