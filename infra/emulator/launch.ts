@@ -131,8 +131,9 @@ async function spawnEnclave(options: LaunchOptions, measuredPath: string, socket
     process.execPath,
     [...permissionFlags(options.permissions ?? {}, measuredPath), measuredPath, ...args],
     {
-      // Not inherited: NODE_OPTIONS and the like would put unmeasured code into the enclave.
-      env: { ...options.env, ...ALLOCATOR },
+      // Not inherited: NODE_OPTIONS and the like would put unmeasured code into the enclave. The one variable that
+      // Node passes on by itself, while coverage is taken, is named to keep it out.
+      env: { ...options.env, ...ALLOCATOR, NODE_V8_COVERAGE: undefined },
       cwd: '/',
       stdio: ['ignore', 'pipe', 'pipe'],
     },

@@ -65,10 +65,14 @@ describe('nitroNsmAttester', () => {
   });
 
   it('reads an answer that comes byte by byte', async () => {
-    serve = (socket) => {
-      socket.setNoDelay(true);
-      for (const byte of framed(ANSWER)) socket.write(Uint8Array.of(byte));
+    const bytes = [...framed(ANSWER)];
+    const sendNext = (socket: Socket): void => {
+      const byte = bytes.shift();
+      if (byte === undefined || socket.destroyed) return;
+      // A turn of the loop between two bytes lets the adapter read each by itself.
+      socket.write(Uint8Array.of(byte), () => setImmediate(sendNext, socket));
     };
+    serve = sendNext;
     expect((await attest()).document).to.deep.equal(DOCUMENT);
   });
 
