@@ -10,7 +10,7 @@
  * const ports = nodePorts(new URL('http://127.0.0.1:8080'), (event) => console.log(event.kind));
  * const leave = new AbortController();
  * const end = await participate(
- *   { study, participant: 'mary', keys, policy, trainer, store },         // trainer: your own `Trainer`
+ *   { study, participant: 'mary', keys, policies: [policy], trainer, store },         // trainer: your own `Trainer`
  *   ports,
  *   leave.signal,
  * );

@@ -34,8 +34,8 @@ export interface Participation {
   /** Id of this participant in the manifest. */
   readonly participant: string;
   readonly keys: ParticipantKeys;
-  /** The participant's own appraisal policy: it must hold as well as the manifest's. */
-  readonly policy: AppraisalPolicy;
+  /** The participant's own appraisal policies, at least one: they must hold as well as the manifest's. */
+  readonly policies: readonly [AppraisalPolicy, ...AppraisalPolicy[]];
   readonly trainer: Trainer;
   readonly store: ReleaseStore;
   /** Needed where the manifest demands evidence from this participant. */
@@ -190,10 +190,10 @@ function closed(code: string, retryAfterMs: number, progressed: boolean): Sessio
 }
 
 function contextOf(participation: Participation, ports: ParticipantPorts, signal: AbortSignal): AttendContext {
-  const { study, keys, policy, trainer, store, attester } = participation;
+  const { study, keys, trainer, store, attester } = participation;
   const { crypto, clock, onEvent } = ports;
   const own = ownEntry(participation);
-  const policies = [study.policy, policy];
+  const policies = [study.policy, ...participation.policies];
   const membership: Membership = {
     manifestDigest: study.digest,
     participant: own.id,
