@@ -278,12 +278,12 @@ export class Core {
   #tellProgress({ room, running }: Seat): void {
     const { phase, round } = room.course();
     const rounds = room.study.manifest.rounds.count;
+    const over = phase === 'finished' || phase === 'stopped' || phase === 'paused';
     for (const id of running) {
       void this.#parts.host.send({ name: 'command-progress', body: { id, round, rounds } });
-      if (phase !== 'finished' && phase !== 'stopped') continue;
-      void this.#parts.host.send({ name: 'command-done', body: { id, phase } });
+      if (over) void this.#parts.host.send({ name: 'command-done', body: { id, phase } });
     }
-    if (phase === 'finished' || phase === 'stopped') running.clear();
+    if (over) running.clear();
   }
 
   #countRefused(code: RefusalCode): void {

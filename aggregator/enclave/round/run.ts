@@ -14,7 +14,7 @@ export interface RoundRules {
 /** A study's course. A phase holds what exists only in it. */
 export type RunState =
   | { readonly kind: 'idle' }
-  | { readonly kind: 'publishing'; readonly round: number; readonly then: AfterPublishing }
+  | { readonly kind: 'publishing'; readonly round: number; readonly next: AfterPublishing }
   | { readonly kind: 'recruiting'; readonly round: number; readonly attempt: number; readonly gatherUntil: number }
   | Collecting
   | { readonly kind: 'paused'; readonly round: number; readonly attempt: number }
@@ -70,12 +70,12 @@ export function commandApplies(state: RunState, command: 'start' | 'pause' | 're
     case 'start':
       return state.kind === 'idle';
     case 'resume':
-      return state.kind === 'paused' || (state.kind === 'publishing' && state.then === 'pause');
+      return state.kind === 'paused' || (state.kind === 'publishing' && state.next === 'pause');
     case 'pause':
       return (
         state.kind === 'recruiting' ||
         state.kind === 'collecting' ||
-        (state.kind === 'publishing' && state.then === 'continue')
+        (state.kind === 'publishing' && state.next === 'continue')
       );
     case 'stop':
       return state.kind !== 'finished' && state.kind !== 'stopped';
@@ -89,7 +89,7 @@ export function advance(state: RunState, event: RunEvent, view: RunView): RunSte
   switch (event.kind) {
     case 'start':
       assert(commandApplies(state, 'start'), 'a study starts once');
-      return enter({ kind: 'publishing', round: 0, then: 'continue' }, { kind: 'publish', round: 0 });
+      return enter({ kind: 'publishing', round: 0, next: 'continue' }, { kind: 'publish', round: 0 });
     case 'resume':
       return resume(state, view);
     case 'pause':
@@ -124,14 +124,14 @@ function recruit(round: number, attempt: number, view: RunView, before: readonly
 
 function resume(state: RunState, view: RunView): RunStep {
   assert(commandApplies(state, 'resume'), 'only a paused study resumes');
-  if (state.kind === 'publishing') return enter({ ...state, then: 'continue' });
+  if (state.kind === 'publishing') return enter({ ...state, next: 'continue' });
   assert(state.kind === 'paused', 'only a paused study resumes');
   return recruit(state.round, state.attempt, view);
 }
 
 function halt(state: RunState, how: 'pause' | 'stop'): RunStep {
   assert(commandApplies(state, how), 'a command applies in the present phase');
-  if (state.kind === 'publishing') return stay({ ...state, then: how });
+  if (state.kind === 'publishing') return stay({ ...state, next: how });
   const round = state.kind === 'idle' ? 0 : state.round;
   const attempt = state.kind === 'recruiting' || state.kind === 'paused' ? state.attempt : 0;
   const abandoned: readonly RunEffect[] =
@@ -143,9 +143,9 @@ function halt(state: RunState, how: 'pause' | 'stop'): RunStep {
 
 function afterPublishing(state: RunState, view: RunView): RunStep {
   assert(state.kind === 'publishing', 'a release is published in its own phase');
-  if (state.then === 'stop') return enter({ kind: 'stopped', round: state.round });
+  if (state.next === 'stop') return enter({ kind: 'stopped', round: state.round });
   if (state.round >= view.rules.count) return enter({ kind: 'finished', round: state.round });
-  if (state.then === 'pause') return enter({ kind: 'paused', round: state.round + 1, attempt: 1 });
+  if (state.next === 'pause') return enter({ kind: 'paused', round: state.round + 1, attempt: 1 });
   return recruit(state.round + 1, 1, view);
 }
 
@@ -189,7 +189,7 @@ function lookForEnd(state: Collecting, view: RunView): RunStep {
   if (!over) return stay(state);
   if (state.counted.size >= view.rules.quorum) {
     return enter(
-      { kind: 'publishing', round: state.round, then: 'continue' },
+      { kind: 'publishing', round: state.round, next: 'continue' },
       { kind: 'close-attempt', outcome: 'aggregate' },
       { kind: 'publish', round: state.round },
     );

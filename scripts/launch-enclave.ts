@@ -1,0 +1,80 @@
+import { spawn } from 'node:child_process';
+import { parseArgs } from 'node:util';
+import { launchEmulated } from '#infra/emulator/launch.ts';
+import { Fault } from '#shared/fault/fault.ts';
+import { buildEnclaveBundle, DEFAULT_BUNDLE } from './bundle.ts';
+
+const USAGE = `cloister enclave: launches the trusted part of the aggregator
+
+  --emulator FOLDER   play the Nitro device in software, with a root kept in FOLDER; nothing is then protected,
+                      and everything that shows the enclave says EMULATED
+  --nsm PATH          inside a Nitro enclave: the unix socket of infra/nitro/nsm-bridge.pl
+  --bundle FILE       the enclave bundle to run; built from this checkout when left out
+  --listen PATH|PORT  where participants' connections arrive
+  --boundary PATH     unix socket on which the host connects
+  -- ARGUMENTS        anything after two dashes goes to the enclave (its --help tells what)
+
+One of --emulator and --nsm is needed.
+`;
+
+/** Settings of the allocator under which AES-GCM runs at full speed: large buffers stay mapped. */
+const ALLOCATOR = {
+  MALLOC_MMAP_THRESHOLD_: '1073741824',
+  MALLOC_TRIM_THRESHOLD_: '2147483648',
+  MALLOC_TOP_PAD_: '67108864',
+};
+
+function parse() {
+  const text = { type: 'string' } as const;
+  return parseArgs({
+    options: {
+      help: { type: 'boolean' },
+      emulator: text,
+      nsm: text,
+      bundle: text,
+      listen: text,
+      boundary: text,
+    },
+    allowPositionals: true,
+  });
+}
+
+async function main(): Promise<number> {
+  const { values, positionals } = parse();
+  if (values.help === true) {
+    process.stdout.write(USAGE);
+    return 0;
+  }
+  const { emulator, nsm, listen, boundary } = values;
+  if ((emulator === undefined) === (nsm === undefined) || listen === undefined || boundary === undefined) {
+    throw new Fault('CONFIG_INVALID', 'expected --listen, --boundary, and one of --emulator and --nsm; see --help');
+  }
+  const bundle = values.bundle ?? (await buildEnclaveBundle(DEFAULT_BUNDLE)).path;
+  const args = ['--listen', listen, '--boundary', boundary, ...positionals];
+  return emulator === undefined ? onHardware(bundle, [...args, '--nsm', nsm ?? '']) : emulated(bundle, emulator, args);
+}
+
+async function emulated(bundlePath: string, folder: string, args: readonly string[]): Promise<number> {
+  const enclave = await launchEmulated({ bundlePath, folder, args: (socket) => [...args, '--nsm', socket] });
+  const { pcr0, rootSha256 } = enclave;
+  process.stdout.write(`${JSON.stringify({ event: 'enclave-launched', EMULATED: true, pcr0, rootSha256 })}\n`);
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => void enclave.process.stop());
+  const { code } = await enclave.process.exited;
+  return code ?? 1;
+}
+
+function onHardware(bundle: string, args: readonly string[]): Promise<number> {
+  const flags = ['--permission', `--allow-fs-read=${bundle}`];
+  const env = { ...ALLOCATOR, PATH: process.env['PATH'] ?? '' };
+  const child = spawn(process.execPath, [...flags, bundle, ...args], { env, stdio: 'inherit' });
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => child.kill(signal));
+  return new Promise((resolve, reject) => {
+    child.once('error', reject);
+    child.once('exit', (code) => resolve(code ?? 1));
+  });
+}
+
+process.exitCode = await main().catch((cause: unknown) => {
+  process.stderr.write(`cloister enclave: ${cause instanceof Error ? cause.message : 'failed'}\n`);
+  return cause instanceof Fault && cause.code === 'CONFIG_INVALID' ? 2 : 1;
+});
