@@ -22,7 +22,7 @@ import {
 } from 'node:crypto';
 import { concat, fromHex } from '../bytes/bytes.ts';
 import { assert } from '../fault/fault.ts';
-import { isStrictEd25519Key } from './ed25519-key.ts';
+import { isStrictEd25519Point } from './ed25519-point.ts';
 import { expectLength } from './length.ts';
 import type { CertificateSignature, CryptoPort, DigestName, Encapsulation, Hasher } from './port.ts';
 import { type MlKem768, xWing } from './x-wing.ts';
@@ -170,7 +170,9 @@ async function aesGcmOpen(
 }
 
 function ed25519Verify(signature: Uint8Array, message: Uint8Array, publicKey: Uint8Array): boolean {
-  if (signature.length !== 64 || !isStrictEd25519Key(publicKey)) return false;
+  if (signature.length !== 64 || !isStrictEd25519Point(publicKey)) return false;
+  // OpenSSL refuses an R of small order although the equation may hold; so that all ports agree, they all ask.
+  if (!isStrictEd25519Point(signature.subarray(0, 32))) return false;
   try {
     return verify(null, message, publicKeyObject('ed25519', publicKey), signature);
   } catch {

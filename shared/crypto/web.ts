@@ -9,7 +9,7 @@ import { sha3_256, shake256 } from '@noble/hashes/sha3.js';
 import { ml_kem768 } from '@noble/post-quantum/ml-kem.js';
 import { concat, equalBytes } from '../bytes/bytes.ts';
 import { curveOf, rawSignature } from './certificate-key.ts';
-import { isStrictEd25519Key } from './ed25519-key.ts';
+import { isStrictEd25519Point } from './ed25519-point.ts';
 import { expectLength } from './length.ts';
 import type { CertificateSignature, CryptoPort, DigestName } from './port.ts';
 import { type MlKem768, xWing } from './x-wing.ts';
@@ -129,7 +129,9 @@ const ED25519: Pick<CryptoPort, 'ed25519PublicKey' | 'ed25519Sign' | 'ed25519Ver
   ed25519PublicKey: (secretKey) => ed25519.getPublicKey(secretKey),
   ed25519Sign: (message, secretKey) => ed25519.sign(message, secretKey),
   ed25519Verify(signature, message, publicKey) {
-    if (signature.length !== 64 || !isStrictEd25519Key(publicKey)) return false;
+    if (signature.length !== 64 || !isStrictEd25519Point(publicKey)) return false;
+    // OpenSSL refuses an R of small order although the equation may hold; so that all ports agree, they all ask.
+    if (!isStrictEd25519Point(signature.subarray(0, 32))) return false;
     try {
       return verifyEquation(signature, message, publicKey);
     } catch {

@@ -1,6 +1,6 @@
 import { type AppraisalPolicy, parsePolicy } from '#shared/attestation/policy.ts';
 import { fromBase64 } from '#shared/bytes/base64.ts';
-import { isStrictEd25519Key } from '#shared/crypto/ed25519-key.ts';
+import { isStrictEd25519Point } from '#shared/crypto/ed25519-point.ts';
 import type { Kem } from '#shared/crypto/port.ts';
 import { Fault } from '#shared/fault/fault.ts';
 import type { Manifest } from './manifest.ts';
@@ -82,7 +82,7 @@ function keyFindings(manifest: Manifest, kem: Kem): readonly Finding[] {
   const unusable = signing
     .filter(({ key }) => {
       const bytes = fromBase64(key);
-      return bytes !== undefined && !isStrictEd25519Key(bytes);
+      return bytes !== undefined && !isStrictEd25519Point(bytes);
     })
     .map(({ path }) => ({ path, message: 'is not a usable Ed25519 public key; make one with `cloister keygen`' }));
   const shared = [signing, sealing].flatMap((list) =>
