@@ -1,0 +1,157 @@
+import { type Static, type TSchema, Type } from '@sinclair/typebox';
+import { httpGet } from '#client/sdk/http.ts';
+import { fromBase64 } from '#shared/bytes/base64.ts';
+import { concat, toHex } from '#shared/bytes/bytes.ts';
+import { decodeJson } from '#shared/codec/json.ts';
+import { Fault } from '#shared/fault/fault.ts';
+
+const SMALL_BYTES_MAX = 512 * 1024;
+const LIST_BYTES_MAX = 16 * 1024 * 1024;
+const POST_SILENCE_MS = 30_000;
+
+const digest = Type.String({ pattern: '^[0-9a-f]{64}$' });
+const base64 = Type.String({ maxLength: 256 * 1024 });
+const closed = { additionalProperties: false } as const;
+
+/** Evidence as a host serves it and as `cloister evidence` reads it from a file; all fields base64. */
+const EvidenceSchema = Type.Object(
+  {
+    platform: Type.String({ minLength: 1, maxLength: 32 }),
+    document: base64,
+    endorsements: Type.Array(base64, { maxItems: 16 }),
+    kemKey: base64,
+    signingKey: base64,
+    nonceRoot: base64,
+  },
+  closed,
+);
+
+const ReleasesSchema = Type.Array(
+  Type.Object({ round: Type.Integer({ minimum: 0, maximum: 0xffffffff }), release: digest }, closed),
+);
+
+const PostedSchema = Type.Object({ id: Type.String({ pattern: '^[A-Za-z0-9_.:-]{1,128}$' }) }, closed);
+
+const STATES = ['waiting', 'active', 'completed', 'failed'] as const;
+
+const JobSchema = Type.Object(
+  {
+    state: Type.Union(STATES.map((state) => Type.Literal(state))),
+    progress: Type.Optional(Type.Unknown()),
+    result: Type.Optional(Type.Unknown()),
+  },
+  closed,
+);
+
+const RefusalSchema = Type.Object({
+  error: Type.Object({ code: Type.String({ pattern: '^[A-Z_]{1,48}$' }), message: Type.String() }),
+});
+
+/** Evidence with the keys that it must be bound to. Nothing in it is trusted yet. */
+export interface ServedEvidence {
+  readonly platform: string;
+  readonly document: Uint8Array;
+  readonly endorsements: readonly Uint8Array[];
+  readonly kemKey: Uint8Array;
+  readonly signingKey: Uint8Array;
+  readonly nonceRoot: Uint8Array;
+}
+
+/** Where a command stands in the host's queue. */
+export interface CommandJob {
+  readonly state: 'waiting' | 'active' | 'completed' | 'failed';
+  readonly progress?: unknown;
+  readonly result?: unknown;
+}
+
+/** A host of docs/protocol.md section 9, of which nothing is believed: the callers verify what it serves. */
+export class HostApi {
+  readonly #origin: URL;
+  readonly #signal: AbortSignal;
+
+  constructor(origin: URL, signal: AbortSignal) {
+    this.#origin = origin;
+    this.#signal = signal;
+  }
+
+  /** The evidence file, as served. */
+  evidence(manifestDigest: Uint8Array): Promise<Uint8Array> {
+    return this.#get(`/v1/studies/${toHex(manifestDigest)}/evidence`, SMALL_BYTES_MAX);
+  }
+
+  /** DSSE envelope of the enclave's status. */
+  status(manifestDigest: Uint8Array): Promise<Uint8Array> {
+    return this.#get(`/v1/studies/${toHex(manifestDigest)}/status`, SMALL_BYTES_MAX);
+  }
+
+  /** The releases that the host says it has, oldest round first. */
+  async releases(manifestDigest: Uint8Array): Promise<readonly { readonly round: number; readonly release: string }[]> {
+    const body = await this.#get(`/v1/studies/${toHex(manifestDigest)}/releases`, LIST_BYTES_MAX);
+    const list = this.#decode(ReleasesSchema, body, LIST_BYTES_MAX);
+    return list.toSorted((a, b) => a.round - b.round);
+  }
+
+  /** DSSE envelope of a release. `release` is its digest in hex. */
+  statement(release: string): Promise<Uint8Array> {
+    return this.#get(`/v1/releases/${release}/statement`, SMALL_BYTES_MAX);
+  }
+
+  /** Sealed payload of a release. */
+  payload(release: string, bytesMax: number): Promise<Uint8Array> {
+    return this.#get(`/v1/releases/${release}/payload`, bytesMax);
+  }
+
+  /** Puts a signed command into the queue and answers the id of its job. */
+  async postCommand(envelope: Uint8Array): Promise<string> {
+    const url = new URL('/v1/commands', this.#origin);
+    const signal = AbortSignal.any([this.#signal, AbortSignal.timeout(POST_SILENCE_MS)]);
+    const headers = { 'content-type': 'application/json' };
+    let response: Response;
+    let body: Uint8Array;
+    try {
+      response = await fetch(url, { method: 'POST', headers, body: Uint8Array.from(envelope), signal });
+      body = new Uint8Array(await response.arrayBuffer());
+    } catch (cause) {
+      throw new Fault('CONNECTION_LOST', `no answer from ${url.origin}; is the host running there?`, { cause });
+    }
+    if (response.status === 202) return this.#decode(PostedSchema, body, SMALL_BYTES_MAX).id;
+    const refusal = decodeJson(RefusalSchema, body, SMALL_BYTES_MAX);
+    const code = response.status >= 500 ? 'CONNECTION_LOST' : 'PEER_REFUSED';
+    throw new Fault(code, `the host did not take the command: ${refusal?.error.code ?? `status ${response.status}`}`);
+  }
+
+  /** Where a command stands. */
+  async job(id: string): Promise<CommandJob> {
+    const body = await this.#get(`/v1/commands/${encodeURIComponent(id)}`, SMALL_BYTES_MAX);
+    const { state, progress, result } = this.#decode(JobSchema, body, SMALL_BYTES_MAX);
+    return { state, progress, result };
+  }
+
+  async #get(path: string, bytesMax: number): Promise<Uint8Array> {
+    const answer = await httpGet({ url: new URL(path, this.#origin), bytesMax, signal: this.#signal });
+    if (answer.kind === 'ok') return concat(...answer.pieces);
+    const hint = answer.status === 404 ? '; it may serve another study, or not have it yet' : '';
+    throw new Fault('CONNECTION_LOST', `the host answered ${path} with status ${answer.status}, expected 200${hint}`);
+  }
+
+  #decode<T extends TSchema>(schema: T, body: Uint8Array, bytesMax: number): Static<T> {
+    const value = decodeJson(schema, body, bytesMax);
+    if (value !== undefined) return value;
+    throw new Fault('CONNECTION_LOST', `${this.#origin.origin} gave an answer that the protocol does not know`);
+  }
+}
+
+/** The evidence of a file in the host's form. @throws Fault `EVIDENCE_REFUSED` when it is malformed. */
+export function decodeServedEvidence(bytes: Uint8Array): ServedEvidence {
+  const json = decodeJson(EvidenceSchema, bytes, SMALL_BYTES_MAX);
+  const endorsements = json?.endorsements.map(fromBase64).filter((each) => each !== undefined);
+  const document = fromBase64(json?.document ?? '*');
+  const kemKey = fromBase64(json?.kemKey ?? '*');
+  const signingKey = fromBase64(json?.signingKey ?? '*');
+  const nonceRoot = fromBase64(json?.nonceRoot ?? '*');
+  const whole = document && kemKey && signingKey && nonceRoot && endorsements?.length === json?.endorsements.length;
+  if (json === undefined || endorsements === undefined || !whole) {
+    throw new Fault('EVIDENCE_REFUSED', 'the evidence is malformed, expected the JSON that a host serves');
+  }
+  return { platform: json.platform, document, endorsements, kemKey, signingKey, nonceRoot };
+}
