@@ -32,7 +32,7 @@ export interface Bench {
 
 /** A figure with its ratio. */
 export function figure(found: Omit<Figure, 'kind' | 'ratio'>): Figure {
-  return { kind: 'measured', ratio: found.value / found.baseline, ...found };
+  return { ...found, kind: 'measured', ratio: found.value / found.baseline };
 }
 
 /** Whether `ratio` is where `aim` wants it. */

@@ -7,7 +7,7 @@ import { runMeasured } from './child.ts';
 const PARAMETERS = 10_000_000;
 const MEGABYTES = (PARAMETERS * Float32Array.BYTES_PER_ELEMENT) / 1e6;
 const CHUNK_BYTES = 512 * 1024;
-const REPEATS = 25;
+const REPEATS = 120;
 
 const TimesSchema = Type.Object({
   aesMs: Type.Number(),
