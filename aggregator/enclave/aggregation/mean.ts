@@ -20,18 +20,3 @@ export function contributionWeight(weighting: Weighting, examples: number): numb
   assert(Number.isSafeInteger(weighting.maximum) && weighting.maximum >= 1, 'a maximum weight is a positive integer');
   return Math.min(examples, weighting.maximum, CONTRIBUTION_WEIGHT_MAX);
 }
-
-/** What has been folded so far: how many updates, and the exact sum of their contribution weights. */
-export interface MeanTally {
-  readonly contributions: number;
-  readonly weight: number;
-}
-
-/** Before the first update of a round. */
-export const EMPTY_TALLY: MeanTally = { contributions: 0, weight: 0 };
-
-/** The tally with one more update of `weight`. */
-export function tallyWith(tally: MeanTally, weight: number): MeanTally {
-  assert(Number.isInteger(weight) && weight >= 1 && weight <= CONTRIBUTION_WEIGHT_MAX, 'a weight is within its bounds');
-  return { contributions: tally.contributions + 1, weight: tally.weight + weight };
-}

@@ -1,7 +1,7 @@
 import util from 'node:util';
 import { setWasmPaths } from '@tensorflow/tfjs-backend-wasm';
 import * as tf from '@tensorflow/tfjs-core';
-import { Fault } from '#shared/fault/fault.ts';
+import { assert, Fault } from '#shared/fault/fault.ts';
 import { giveBack } from './give-back.ts';
 import { tfjsWasmBinary } from './wasm-binary.ts';
 
@@ -15,6 +15,9 @@ export interface Tensors {
   addQuotient(model: Float32Array, sums: Float32Array, divisor: number): void;
 }
 
+/** The names that tfjs gives the two. */
+type Backend = 'tensorflow' | 'wasm';
+
 const NATIVE_PACKAGE = '@tensorflow/tfjs-node';
 /** Elements of one block: 1 MiB, so that its five tensors stay near the second-level cache and memory stays flat. */
 const BLOCK_ELEMENTS = 256 * 1024;
@@ -24,10 +27,10 @@ export async function loadTensors(): Promise<Tensors> {
   const nativeDeclined = await loadNative();
   if (nativeDeclined === undefined) {
     await select('tensorflow');
-    return { name: 'tfjs-node', nativeDeclined, addQuotient };
+    return { name: 'tfjs-node', nativeDeclined, addQuotient: quotientAdder('tensorflow') };
   }
   await loadWasm();
-  return { name: 'tfjs-wasm', nativeDeclined, addQuotient };
+  return { name: 'tfjs-wasm', nativeDeclined, addQuotient: quotientAdder('wasm') };
 }
 
 /** Loads tfjs-node, which registers the backend `tensorflow`; the answer is why not, or undefined when it is there. */
@@ -77,7 +80,7 @@ async function loadWasm(): Promise<void> {
   }
 }
 
-async function select(backend: 'tensorflow' | 'wasm'): Promise<void> {
+async function select(backend: Backend): Promise<void> {
   const chosen = await tf.setBackend(backend);
   if (!chosen || tf.getBackend() !== backend) {
     throw new Fault(
@@ -85,6 +88,13 @@ async function select(backend: 'tensorflow' | 'wasm'): Promise<void> {
       `the tensor backend ${backend} did not start; reinstall the packages and try again`,
     );
   }
+}
+
+function quotientAdder(backend: Backend): Tensors['addQuotient'] {
+  return (model, sums, divisor) => {
+    assert(tf.getBackend() === backend, 'the tensor backend chosen at start is the one that computes');
+    addQuotient(model, sums, divisor);
+  };
 }
 
 function addQuotient(model: Float32Array, sums: Float32Array, divisor: number): void {

@@ -10,6 +10,7 @@ import { openUpdateHeader, type VerifiedUpdateHeader } from '#shared/update/head
 import { UpdateOpener } from '#shared/update/open-update.ts';
 import { decodePrelude } from '#shared/update/prelude.ts';
 import type { AggregationArena } from '../aggregation/arena.ts';
+import { giveBack } from '../aggregation/give-back.ts';
 import { contributionWeight } from '../aggregation/mean.ts';
 import type { Clock } from '../ports/clock.ts';
 import { type Contribution, validateContribution } from './contribution.ts';
@@ -209,6 +210,7 @@ export class AttemptIntake {
   #stage(upload: Upload, slot: number, index: number, plaintext: Uint8Array): Verdict<void> {
     const { start } = tensorRange(upload.header, index);
     const finite = this.#context.arena.stage(slot, start, plaintext);
+    giveBack(plaintext);
     return finite
       ? accepted(undefined)
       : refused('UPDATE_NOT_FINITE', 'the update holds NaN, an infinity or a value beyond 2^64');

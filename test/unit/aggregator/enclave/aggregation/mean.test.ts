@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { CONTRIBUTION_WEIGHT_MAX, contributionWeight, EMPTY_TALLY, tallyWith } from '#enclave/aggregation/mean.ts';
+import { CONTRIBUTION_WEIGHT_MAX, contributionWeight } from '#enclave/aggregation/mean.ts';
 import { InvariantFault } from '#shared/fault/fault.ts';
 
 describe('contributionWeight', () => {
@@ -30,17 +30,4 @@ describe('contributionWeight', () => {
     expect(() => contributionWeight({ kind: 'examples', maximum: 0 }, 5)).to.throw(InvariantFault);
     expect(() => contributionWeight({ kind: 'examples', maximum: 1.5 }, 5)).to.throw(InvariantFault);
   });
-});
-
-describe('tallyWith', () => {
-  it('counts contributions and sums their weights exactly', () => {
-    const tally = [3, CONTRIBUTION_WEIGHT_MAX, 1].reduce(tallyWith, EMPTY_TALLY);
-    expect(tally).to.deep.equal({ contributions: 3, weight: 3 + 2 ** 24 + 1 });
-  });
-
-  for (const weight of [0, -1, 0.5, Number.NaN, CONTRIBUTION_WEIGHT_MAX + 1]) {
-    it(`faults on a weight of ${weight}`, () => {
-      expect(() => tallyWith(EMPTY_TALLY, weight)).to.throw(InvariantFault);
-    });
-  }
 });
