@@ -1,13 +1,21 @@
 /**
  * The enclave's side of a release: the payload piece by piece, then the signed statement over its digest.
  */
-import { concat, u32be } from '../bytes/bytes.ts';
+import { concat, equalBytes, u32be } from '../bytes/bytes.ts';
 import { encodeMsgpack } from '../codec/msgpack.ts';
 import type { CryptoPort } from '../crypto/port.ts';
 import { encodeEnvelope, keyIdOf, signPayload } from '../dsse/dsse.ts';
 import { PAYLOAD_TYPES } from '../dsse/types.ts';
 import { assert } from '../fault/fault.ts';
-import { chunkCountOf, sealChunk, sealedTensorBytes, tensorRange } from '../stream/chunk-stream.ts';
+import {
+  type ChunkPlace,
+  chunkCountOf,
+  type StreamKey,
+  sealChunk,
+  sealedTensorBytes,
+  TAG_BYTES,
+  tensorRange,
+} from '../stream/chunk-stream.ts';
 import {
   encodeReleasePrelude,
   MAGIC,
@@ -36,7 +44,8 @@ export class ReleaseSealer {
   /** Length of the whole payload, known before it is made. */
   readonly payloadBytes: number;
   readonly #head: Uint8Array;
-  readonly #contentKey: Uint8Array;
+  readonly #stream: StreamKey;
+  readonly #tags = new Map<number, Uint8Array>();
   readonly #target: ReleaseTarget;
   readonly #tensorBytes: Uint8Array;
   readonly #crypto: CryptoPort;
@@ -44,13 +53,13 @@ export class ReleaseSealer {
   #wiped = false;
 
   private constructor(
-    sealed: { readonly head: Uint8Array; readonly contentKey: Uint8Array },
+    sealed: { readonly head: Uint8Array; readonly stream: StreamKey },
     target: ReleaseTarget,
     tensorBytes: Uint8Array,
     crypto: CryptoPort,
   ) {
     this.#head = sealed.head;
-    this.#contentKey = sealed.contentKey;
+    this.#stream = sealed.stream;
     this.#target = target;
     this.#tensorBytes = tensorBytes;
     this.#crypto = crypto;
@@ -71,28 +80,38 @@ export class ReleaseSealer {
     const stream = releaseStream(contentKey, target, crypto);
     const prelude = await sealChunk(stream, { index: 0, count }, encodeReleasePrelude(content.prelude), crypto);
     const head = concat(MAGIC, u32be(encoded.length), encoded, u32be(prelude.length), prelude);
-    return new ReleaseSealer({ head, contentKey }, target, tensorBytes, crypto);
+    return new ReleaseSealer({ head, stream }, target, tensorBytes, crypto);
   }
 
   /**
-   * The payload in order, first the head, then one sealed chunk at a time. It can be made again, the same bytes each
-   * time (the same plaintexts under the same key and nonces), as long as the weights do not change and `wipe` was not called.
+   * The payload in order, first the head, then one sealed chunk at a time. It can be made again until `wipe`, the same
+   * bytes each time. Asserts that the weights have not changed in between: two plaintexts under one nonce would give
+   * away both.
    */
   async *pieces(): AsyncGenerator<Uint8Array, void, undefined> {
-    assert(!this.#wiped, 'a wiped release makes no pieces');
     const hasher = this.#digest === undefined ? this.#crypto.hasher('sha256') : undefined;
     hasher?.update(this.#head);
     yield this.#head;
     const shape = { tensorBytes: this.#tensorBytes.length, chunkBytes: this.#target.chunkBytes };
     const count = chunkCountOf(shape);
-    const stream = releaseStream(this.#contentKey, this.#target, this.#crypto);
     for (let index = 1; index < count; index++) {
       const { start, end } = tensorRange(shape, index);
-      const sealed = await sealChunk(stream, { index, count }, this.#tensorBytes.subarray(start, end), this.#crypto);
+      const sealed = await this.#seal({ index, count }, this.#tensorBytes.subarray(start, end));
       hasher?.update(sealed);
       yield sealed;
     }
     if (hasher !== undefined) this.#digest = hasher.digest();
+  }
+
+  async #seal(place: ChunkPlace, plaintext: Uint8Array): Promise<Uint8Array> {
+    // Asked for every chunk: a wiped key is all zeros, and what is sealed under it is open to anybody.
+    assert(!this.#wiped, 'a wiped release makes no pieces');
+    const sealed = await sealChunk(this.#stream, place, plaintext, this.#crypto);
+    const tag = sealed.slice(sealed.length - TAG_BYTES);
+    const before = this.#tags.get(place.index);
+    assert(before === undefined || equalBytes(before, tag), 'the weights changed while the release was being sealed');
+    this.#tags.set(place.index, tag);
+    return sealed;
   }
 
   /** SHA-256 of the payload, for the statement. Asserts that all pieces were made at least once. */
@@ -103,7 +122,7 @@ export class ReleaseSealer {
 
   /** Overwrites the content key: the release is out, nobody needs its pieces again. */
   wipe(): void {
-    this.#contentKey.fill(0);
+    this.#stream.key.fill(0);
     this.#wiped = true;
   }
 }
