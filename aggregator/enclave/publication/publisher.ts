@@ -1,4 +1,5 @@
 import { BOUNDARY_LIMITS } from '#boundary/limits.ts';
+import type { ToHost } from '#boundary/to-host.ts';
 import { equalBytes } from '#shared/bytes/bytes.ts';
 import { assert } from '#shared/fault/fault.ts';
 import type { SignedRelease } from '#shared/release/seal-release.ts';
@@ -32,6 +33,7 @@ export class Publisher {
   readonly #host: HostPort;
   #pending: Pending | undefined;
   #transfer = 0;
+  #transmission: Promise<void> = Promise.resolve();
 
   constructor(host: HostPort) {
     this.#host = host;
@@ -41,11 +43,16 @@ export class Publisher {
   async publish(outgoing: OutgoingRelease): Promise<Uint8Array> {
     assert(this.#pending === undefined, 'one release is published at a time');
     const stored = new Promise<void>((resolve) => {
-      this.#pending = { outgoing, release: undefined, stored: resolve };
+      const pending = { outgoing, release: undefined, stored: resolve };
+      this.#pending = pending;
+      void this.#transmit(pending);
     });
-    await this.#transmit();
     await stored;
     this.#pending = undefined;
+    // A transmission may still be under way, for the host can confirm while it is sent the release again. It must end
+    // before the key is wiped and the weights change: a piece sealed afterwards would be open to the host.
+    this.#transfer += 1;
+    await this.#transmission;
     const { release } = outgoing.signed();
     outgoing.wipe();
     return release;
@@ -59,28 +66,35 @@ export class Publisher {
 
   /** The host is back: what it has not stored is sent again. */
   async hostReturned(): Promise<void> {
-    if (this.#pending !== undefined) await this.#transmit();
+    if (this.#pending !== undefined) await this.#transmit(this.#pending);
   }
 
-  async #transmit(): Promise<void> {
-    const pending = this.#pending;
-    assert(pending !== undefined, 'what is transmitted is pending');
-    const { manifestDigest, round, payloadBytes } = pending.outgoing;
+  /** Sends a release whole, after the transmission before it has noticed that it is out of date. */
+  #transmit(pending: Pending): Promise<void> {
     const transfer = ++this.#transfer;
-    await this.#host.send({ name: 'release-begin', body: { manifestDigest, round, transfer, bytes: payloadBytes } });
+    this.#transmission = this.#transmission.then(() => this.#send(pending, transfer));
+    return this.#transmission;
+  }
+
+  async #send(pending: Pending, transfer: number): Promise<void> {
+    const { manifestDigest, round, payloadBytes } = pending.outgoing;
+    const send = async (message: ToHost): Promise<boolean> => {
+      if (transfer === this.#transfer) await this.#host.send(message);
+      return transfer === this.#transfer;
+    };
+    if (!(await send({ name: 'release-begin', body: { manifestDigest, round, transfer, bytes: payloadBytes } })))
+      return;
     let offset = 0;
     for await (const bytes of pending.outgoing.pieces()) {
-      // A newer transmission has begun on a newer connection; this one has nobody to talk to.
-      if (transfer !== this.#transfer) return;
       for (const piece of split(bytes)) {
-        await this.#host.send({ name: 'release-chunk', body: { transfer, offset, bytes: piece } });
+        if (!(await send({ name: 'release-chunk', body: { transfer, offset, bytes: piece } }))) return;
         offset += piece.length;
       }
     }
     assert(offset === payloadBytes, 'a payload is as long as its geometry says');
     const { envelope, release } = pending.outgoing.signed();
     pending.release = release;
-    await this.#host.send({ name: 'release-end', body: { transfer, statement: envelope, release } });
+    await send({ name: 'release-end', body: { transfer, statement: envelope, release } });
   }
 }
 

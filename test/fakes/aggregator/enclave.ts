@@ -10,7 +10,7 @@ import { decodeToHost, type ToHost } from '#boundary/to-host.ts';
 import { type EmulatedEnclave, launchEmulated } from '#infra/emulator/launch.ts';
 import { buildEnclaveBundle } from '#scripts/bundle.ts';
 import { nodeCrypto } from '#shared/crypto/node.ts';
-import { type CommandName, sealCommand, type StudyCommand } from '#shared/study/command.ts';
+import { type CommandName, type StudyCommand, sealCommand } from '#shared/study/command.ts';
 import type { TestStudy } from './study.ts';
 
 /** A release as it left the enclave. */

@@ -8,8 +8,8 @@ import { decodeRefusal, type Refusal } from '#shared/protocol/answers.ts';
 import { SealedChannel } from '#shared/protocol/channel.ts';
 import { chunkFrame, decodeFrame, type Frame, joinFrame, plainFrame } from '#shared/protocol/frames.ts';
 import {
-  agree,
   type Attest,
+  agree,
   decodeAttest,
   decodeClose,
   enclaveProof,
@@ -180,10 +180,13 @@ export class ScriptedParticipant {
     const traffic = trafficKeys(agreement, frame, nodeCrypto);
     this.#channel = new SealedChannel(traffic, 'participant', nodeCrypto);
     this.sendRaw(misdeeds.joinFrame?.(frame) ?? frame);
-    const welcome = await this.until(() => this.received.find(({ name }) => name === 'welcome' || name === 'close') ?? this.#hint());
+    const welcome = await this.until(
+      () => this.received.find(({ name }) => name === 'welcome' || name === 'close') ?? this.#hint(),
+    );
     if (welcome.name !== 'welcome') throw new Error(`closed: ${welcome.name === 'close' ? welcome.body.code : ''}`);
     const signed = { payload: enclaveProof(traffic.th3), signature: welcome.body.signature };
-    if (!verifySigned(PAYLOAD_TYPES.session, signed, attest.signingKey, nodeCrypto)) throw new Error('unsigned welcome');
+    if (!verifySigned(PAYLOAD_TYPES.session, signed, attest.signingKey, nodeCrypto))
+      throw new Error('unsigned welcome');
   }
 
   #hint(): Named<'close'> | undefined {
