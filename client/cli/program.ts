@@ -1,4 +1,4 @@
-import { Command } from 'commander';
+import { Command, Option } from 'commander';
 import { mountDemo } from './commands/demo.ts';
 import { mountEvidence } from './commands/evidence.ts';
 import { mountKeygen } from './commands/keygen.ts';
@@ -11,13 +11,14 @@ import { EXIT_CODES_HELP } from './exit-code.ts';
 import { type CliRuntime, withSettings } from './runtime.ts';
 import { CONFIG_FILE, SETTINGS } from './settings.ts';
 
-const INTRODUCTION = `Train one model together through an attested enclave: nobody sees another's update.
+const INTRODUCTION = "Train one model together through an attested enclave: nobody sees another's update.";
 
-First steps
-  coordinator   cloister keygen coordinator, study new, study check, study sign, study launch
-  participant   cloister keygen participant, study check, participant
-  operator      cloister enclave, host
-  anybody       cloister demo, measure, evidence verify, release verify`;
+const FIRST_STEPS = `
+First steps:
+  coordinator   keygen coordinator, study new, study check, study sign, study launch
+  participant   keygen participant, study check, participant
+  operator      enclave, host
+  anybody       demo, measure, evidence verify, release verify`;
 
 const SETTINGS_HELP = `
 Settings: a flag wins over its environment variable, which wins over ${CONFIG_FILE} (or the file of --config).`;
@@ -31,7 +32,7 @@ export function buildProgram(runtime: CliRuntime): Command {
     .option('--config <file>', `configuration file instead of ./${CONFIG_FILE} [CLOISTER_CONFIG]`)
     .enablePositionalOptions()
     .showHelpAfterError('(add --help for what is possible)')
-    .addHelpText('after', `${SETTINGS_HELP}\n${EXIT_CODES_HELP}`);
+    .addHelpText('after', `${FIRST_STEPS}\n${SETTINGS_HELP}\n${EXIT_CODES_HELP}`);
   withSettings(program, SETTINGS.json, SETTINGS.quiet, SETTINGS.debug, SETTINGS.logLevel);
   for (const mount of [
     mountKeygen,
@@ -52,12 +53,14 @@ export function buildProgram(runtime: CliRuntime): Command {
   return program;
 }
 
-/** The settings of output may stand behind any command, where people write them. */
+/** What the program itself knows may also stand behind any command, where people write it; only some is worth showing there. */
 function adopt(command: Command, prepare: (command: Command) => void): void {
   prepare(command);
   for (const child of command.commands) {
-    if (child.commands.length === 0 && !child.name().startsWith('help') && !takesAnything(child)) {
+    if (child.commands.length === 0 && !takesAnything(child)) {
       withSettings(child, ...[SETTINGS.json, SETTINGS.quiet].filter(({ key }) => !hasOption(child, key)));
+      for (const { flags } of [SETTINGS.debug, SETTINGS.logLevel]) child.addOption(new Option(flags).hideHelp());
+      child.addOption(new Option('--config <file>').hideHelp());
     }
     adopt(child, prepare);
   }

@@ -4,12 +4,10 @@ import { join } from 'node:path';
 import { decodeEnvelope } from '#shared/dsse/dsse.ts';
 import { PAYLOAD_TYPES } from '#shared/dsse/types.ts';
 import { Fault } from '#shared/fault/fault.ts';
+import { payloadBytesMax } from '#shared/release/body.ts';
 import type { Pieces } from '#shared/release/piece-reader.ts';
-import { decodeStatement, STATEMENT_FILE_BYTES_MAX } from '#shared/release/statement.ts';
+import { decodeStatement, type ReleaseStatement, STATEMENT_FILE_BYTES_MAX } from '#shared/release/statement.ts';
 import type { HostApi } from './host-api.ts';
-
-/** Stanzas and tags around the tensor bytes of a payload. */
-const PAYLOAD_OVERHEAD_BYTES_MAX = 16 * 1024 * 1024;
 
 /** A release somewhere, not yet verified. `round` is what it claims, to order by. */
 export interface FoundRelease {
@@ -27,7 +25,7 @@ export type ReadFile = (path: string, bytesMax: number) => Promise<Uint8Array>;
 /**
  * Releases saved under `folder`: there and in its sub-folders, each with `statement.json` and, unless it has expired,
  * `payload.bin`. Oldest round first.
- * @throws Fault `RELEASE_INVALID` when there is none or one is malformed
+ * @throws Fault `CONFIG_INVALID` when there is none, `RELEASE_INVALID` when one is malformed
  */
 export async function releasesInFolder(folder: string, read: ReadFile): Promise<readonly FoundRelease[]> {
   const names = await statementFolders(folder);
@@ -42,7 +40,7 @@ export async function releasesInFolder(folder: string, read: ReadFile): Promise<
       payload: async () => ((await isFile(file)) ? createReadStream(file) : undefined),
     });
   }
-  if (found.length === 0) throw new Fault('RELEASE_INVALID', `${folder} holds no release: no statement.json in it`);
+  if (found.length === 0) throw new Fault('CONFIG_INVALID', `${folder} holds no release: no statement.json in it`);
   return found.toSorted((a, b) => a.round - b.round);
 }
 
@@ -51,10 +49,10 @@ export async function releasesOnHost(host: HostApi, manifestDigest: Uint8Array):
   const found: FoundRelease[] = [];
   for (const { release } of await host.releases(manifestDigest)) {
     const statement = await host.statement(release);
-    const { round, tensorBytes } = claimed(statement, release);
-    // Room for stanzas and one tag a chunk of at least a kibibyte.
-    const bytesMax = tensorBytes + Math.ceil(tensorBytes / 64) + PAYLOAD_OVERHEAD_BYTES_MAX;
-    found.push({ round, from: release, statement, payload: async () => pieces(await host.payload(release, bytesMax)) });
+    const claims = claimed(statement, release);
+    // A bound on what is taken from the host before the statement is verified; the digest decides afterwards.
+    const payload = async () => pieces(await host.payload(release, payloadBytesMax(claims)));
+    found.push({ round: claims.round, from: release, statement, payload });
   }
   return found.toSorted((a, b) => a.round - b.round);
 }
@@ -64,7 +62,7 @@ async function* pieces(bytes: Uint8Array): AsyncGenerator<Uint8Array> {
 }
 
 /** What a statement claims, before any of it is verified. */
-function claimed(statement: Uint8Array, from: string): { readonly round: number; readonly tensorBytes: number } {
+function claimed(statement: Uint8Array, from: string): ReleaseStatement {
   const envelope = decodeEnvelope(PAYLOAD_TYPES.inToto, statement, STATEMENT_FILE_BYTES_MAX);
   const decoded = envelope === undefined ? undefined : decodeStatement(envelope.signed.payload);
   if (decoded === undefined) throw new Fault('RELEASE_INVALID', `${from}: the statement is malformed`);

@@ -20,6 +20,9 @@ import { schemaProblems } from './schema-words.ts';
 const DEPTH_MAX = 64;
 const PROBLEMS_MAX = 50;
 
+/** Brackets open at once, counted before YAML is parsed: the parser's time grows with the square of their depth. */
+const OPEN_BRACKETS_MAX = 1000;
+
 /** A manifest of the right form, with the place of each of its values; or all that is wrong with its form. */
 export type ManifestReading =
   | { readonly kind: 'manifest'; readonly manifest: Manifest; readonly locate: (path: ManifestPath) => Position }
@@ -35,6 +38,9 @@ export function readManifest(bytes: Uint8Array): ManifestReading {
   }
   const text = textOf(bytes);
   if (text === undefined) return whole('found bytes that are not UTF-8, expected UTF-8 text');
+  if (openBrackets(text) > OPEN_BRACKETS_MAX) {
+    return whole(`found more than ${OPEN_BRACKETS_MAX} open brackets, expected at most ${DEPTH_MAX} levels of nesting`);
+  }
   const lines = new LineCounter();
   const document = parseDocument(text, {
     version: '1.2',
@@ -63,6 +69,18 @@ export function readManifest(bytes: Uint8Array): ManifestReading {
 
 function whole(message: string): ManifestReading {
   return { kind: 'problems', problems: [{ line: 1, column: 1, path: '', message }] };
+}
+
+/** The most brackets and braces that are open at once. Those in quotes and comments count too: the bound has room. */
+function openBrackets(text: string): number {
+  let open = 0;
+  let most = 0;
+  for (const character of text) {
+    if (character === '[' || character === '{') open += 1;
+    else if ((character === ']' || character === '}') && open > 0) open -= 1;
+    most = Math.max(most, open);
+  }
+  return most;
 }
 
 function yamlProblems(document: Document.Parsed, lines: LineCounter): readonly ManifestProblem[] {
