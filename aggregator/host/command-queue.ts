@@ -101,13 +101,16 @@ export class CommandQueue {
 
   /** State of a command, or `undefined` when its id is unknown. */
   async state(id: string): Promise<CommandState | undefined> {
+    // The state first: what the job holds is then at least as new as its state.
+    const state = plainState(await this.#queue.getJobState(id));
     const job = await this.#queue.getJob(id);
     if (job === undefined) return undefined;
     const progress: unknown = job.progress;
+    const ended = state === 'completed' || state === 'failed';
     return {
-      state: plainState(await job.getState()),
+      state,
       progress: Value.Check(ProgressSchema, progress) ? progress : null,
-      result: resultOf(job.returnvalue, job.failedReason),
+      result: ended ? resultOf(job.returnvalue, job.failedReason) : null,
     };
   }
 

@@ -8,6 +8,7 @@ import { CommandDesk } from './command-desk.ts';
 import { CommandQueue } from './command-queue.ts';
 import { type Counters, newCounters } from './health.ts';
 import { listenHttp } from './http.ts';
+import { HOST_LIMITS } from './limits.ts';
 import type { Log } from './log.ts';
 import type { HostOptions } from './options.ts';
 import { openQueue } from './queue-link.ts';
@@ -54,8 +55,8 @@ export async function startHost(options: HostOptions, log: Log, searchPath: stri
   const close = async () => {
     await link.close();
     desk.close();
-    await commands.close();
-    await releaseQueue.close();
+    // A queue that is away would keep its workers waiting for ever; cutting its connections below ends that.
+    await atMost(HOST_LIMITS.queueStopMs, Promise.all([commands.close(), releaseQueue.close()]), log);
     await queue.close();
   };
   const http = await listenHttp(options.listen, { shown, relay, log }).catch(async (error: unknown) => {
@@ -72,6 +73,18 @@ export async function startHost(options: HostOptions, log: Log, searchPath: stri
       await close();
     },
   };
+}
+
+/** Waits for `work`, but not longer than `limitMs`. */
+async function atMost(limitMs: number, work: Promise<unknown>, log: Log): Promise<void> {
+  const late = Promise.withResolvers<void>();
+  const timer = setTimeout(() => {
+    log.warn({ event: 'queue-stop-slow' }, `the queue did not let go within ${limitMs} ms; its connections are cut`);
+    late.resolve();
+  }, limitMs);
+  const settled = work.catch((error: Error) => log.warn({ event: 'queue-stop-failed', error: error.message }));
+  await Promise.race([settled, late.promise]);
+  clearTimeout(timer);
 }
 
 async function settleAndCount(

@@ -23,6 +23,7 @@ export const HOST_LIMITS = {
   commandsActiveMax: 16,
   commandAnswerMs: 60_000,
   queueStartMs: 10_000,
+  queueStopMs: 5_000,
   reconnectFirstMs: 50,
   reconnectLastMs: 5_000,
 } as const;

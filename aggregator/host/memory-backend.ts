@@ -120,8 +120,7 @@ function jobOperations(queue: MemoryQueue) {
     addJobs: async (entries) => entries.map(({ job, jobId }) => queue.add(job, jobId)),
     moveToActive: async () => queue.take(),
     moveToCompleted: async (job, value, _keep, _token, fetchNext) => {
-      // BullMQ has made JSON text of the value already.
-      const finishedOn = queue.finish(job.id ?? '', 'completed', { returnvalue: String(value) });
+      const finishedOn = queue.finish(job.id ?? '', 'completed', { returnvalue: JSON.stringify(value) });
       return { result: next(fetchNext), finishedOn };
     },
     // oxlint-disable-next-line max-params -- BullMQ's own signature

@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os';
 import { delimiter, join, resolve } from 'node:path';
 import { Redis } from 'ioredis';
 import { Fault } from '#shared/fault/fault.ts';
+import { HOST_LIMITS } from './limits.ts';
 
 /** A Redis or Valkey server of our own. */
 export interface RedisProcess {
@@ -17,6 +18,7 @@ export interface RedisProcess {
 /** sockaddr_un holds 108 bytes with its final zero. */
 const SOCKET_PATH_BYTES_MAX = 107;
 const STOP_MS = 5_000;
+const RETRY_MS = 10;
 
 /** Full path of redis-server or valkey-server on `searchPath` (as in PATH), if there is one. */
 export function findRedisServer(searchPath: string): string | undefined {
@@ -55,6 +57,11 @@ export async function startRedis(program: string, folder: string): Promise<Redis
   } catch (cause) {
     throw new Fault('QUEUE_UNAVAILABLE', `${program} could not be started`, { cause });
   }
+  await answers(child, socketPath).catch(async (cause: unknown) => {
+    await endChild(child);
+    await discard();
+    throw new Fault('QUEUE_UNAVAILABLE', `${program} does not answer; see redis.log in ${home}`, { cause });
+  });
   return {
     socketPath,
     stop: async () => {
@@ -62,6 +69,24 @@ export async function startRedis(program: string, folder: string): Promise<Redis
       await discard();
     },
   };
+}
+
+/** Resolves when the server answers; rejects when it ends or takes too long. */
+async function answers(child: ChildProcess, socketPath: string): Promise<void> {
+  const client = new Redis({ path: socketPath, retryStrategy: () => RETRY_MS, maxRetriesPerRequest: null });
+  const failed = Promise.withResolvers<never>();
+  // Refused until the server listens: the retry strategy is what answers it.
+  client.on('error', () => {});
+  const onExit = () => failed.reject(new Error(`it ended with exit code ${child.exitCode}`));
+  child.once('exit', onExit);
+  const timer = setTimeout(() => failed.reject(new Error('no answer')), HOST_LIMITS.queueStartMs);
+  try {
+    await Promise.race([client.ping(), failed.promise]);
+  } finally {
+    clearTimeout(timer);
+    child.off('exit', onExit);
+    client.disconnect();
+  }
 }
 
 function redisArguments(home: string, socketPath: string): string[] {
