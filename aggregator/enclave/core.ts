@@ -4,7 +4,7 @@ import type { CryptoPort } from '#shared/crypto/port.ts';
 import type { RefusalCode } from '#shared/fault/codes.ts';
 import { Fault, unreachable } from '#shared/fault/fault.ts';
 import type { Verdict } from '#shared/fault/verdict.ts';
-import type { StudyCommand } from '#shared/study/command.ts';
+import type { CommandName } from '#shared/study/command.ts';
 import { initialParameters } from '#shared/study/initial.ts';
 import { openSignedStudy } from '#shared/study/signed-study.ts';
 import type { Study } from '#shared/study/study.ts';
@@ -47,6 +47,8 @@ interface Answer {
   readonly body: { readonly accepted: boolean; readonly code: string | null; readonly detail: string };
 }
 
+type Refused = Extract<Verdict<never>, { kind: 'refused' }>;
+
 const STUDIES_MAX = 16;
 const ANSWERS_MAX = 1_000;
 const EVIDENCE_REFRESH_MS = 10 * 60 * 1000;
@@ -59,6 +61,8 @@ export class Core {
   readonly #refusedSessions = new Map<RefusalCode, number>();
   #offered: { study: Study; weights: Uint8Array; filled: number } | undefined;
   #offers: Promise<void> = Promise.resolve();
+  /** Transfers are told apart by number, so the studies share one sequence. */
+  #transfers = 0;
 
   constructor(parts: CoreParts) {
     this.#parts = parts;
@@ -170,7 +174,9 @@ export class Core {
     await evidence.prove(crypto.randomBytes(32));
     const fits = Math.floor(stagingBytes / study.layout.bytes);
     const slots = Math.max(1, Math.min(fits, study.participants.length));
-    const releases = await createReleaseChain({ study, model, slots, evidence, keys, crypto, clock, host, backend });
+    const nextTransfer = (): number => ++this.#transfers;
+    const parts = { study, model, slots, evidence, keys, crypto, clock, host, backend, nextTransfer };
+    const releases = await createReleaseChain(parts);
     const room = new StudyRoom(study, evidence, releases, {
       crypto,
       clock,
@@ -239,11 +245,10 @@ export class Core {
 
   #obey(id: string, envelope: Uint8Array): Answer['body'] {
     const judged = this.#judge(envelope);
-    if (judged.verdict.kind === 'refused') return this.#refuseCommand(judged.verdict.code, judged.verdict.detail);
-    const { command } = judged.verdict.value;
-    const { seat } = judged;
-    if (seat === undefined || !seat.room.command(command)) {
-      const phase = seat?.room.course().phase ?? 'idle';
+    if (judged.kind === 'refused') return this.#refuseCommand(judged.code, judged.detail);
+    const { seat, command } = judged.value;
+    if (!seat.room.command(command)) {
+      const { phase } = seat.room.course();
       return this.#refuseCommand('COMMAND_ILLEGAL', `${command} does not apply while the study is ${phase}`);
     }
     if (command === 'start' || command === 'resume') seat.running.add(id);
@@ -256,18 +261,18 @@ export class Core {
     return { accepted: false, code, detail };
   }
 
-  /** The verdict of the study that the command is for; of the last one asked where none knows it. */
-  #judge(envelope: Uint8Array): { readonly verdict: Verdict<StudyCommand>; readonly seat: Seat | undefined } {
+  /** The verdict of the study that the command is for, or the one that comes closest where none knows it. */
+  #judge(envelope: Uint8Array): Verdict<{ readonly seat: Seat; readonly command: CommandName }> {
     const wallMs = this.#parts.clock.wallMs();
-    let verdict: Verdict<StudyCommand> = { kind: 'refused', code: 'STUDY_UNKNOWN', detail: 'no study is served here' };
+    let closest: Refused = { kind: 'refused', code: 'STUDY_UNKNOWN', detail: 'no study is served here' };
     for (const seat of this.#seats.values()) {
-      verdict = seat.desk.judge(envelope, wallMs);
-      const elsewhere =
-        verdict.kind === 'refused' &&
-        (verdict.code === 'COMMAND_SIGNATURE_INVALID' || verdict.code === 'COMMAND_FOREIGN');
-      if (!elsewhere) return { verdict, seat };
+      const verdict = seat.desk.judge(envelope, wallMs);
+      if (verdict.kind === 'accepted') return { kind: 'accepted', value: { seat, command: verdict.value.command } };
+      if (verdict.code !== 'COMMAND_FOREIGN' && verdict.code !== 'COMMAND_SIGNATURE_INVALID') return verdict;
+      // Who signed is known when a command is foreign; the studies of other coordinators have nothing to add.
+      if (closest.code !== 'COMMAND_FOREIGN') closest = verdict;
     }
-    return { verdict, seat: undefined };
+    return closest;
   }
 
   #courseChanged(room: StudyRoom): void {

@@ -45,6 +45,32 @@ export function inclusionPath(leaves: readonly Uint8Array[], index: number, cryp
     : [...inclusionPath(right, index - split, crypto), treeRoot(left, crypto)];
 }
 
+/** Inclusion paths of all `leaves`, in their order: each as `inclusionPath` gives it, from one tree. */
+export function inclusionPaths(leaves: readonly Uint8Array[], crypto: Hasher): readonly (readonly Uint8Array[])[] {
+  const paths: Uint8Array[][] = leaves.map(() => []);
+  if (leaves.length > 0) rootWithPaths(leaves, { start: 0, end: leaves.length }, paths, crypto);
+  return paths;
+}
+
+/** Root of the leaves in `range`, which holds at least one; puts onto each path what stands beside it on the way. */
+function rootWithPaths(
+  leaves: readonly Uint8Array[],
+  range: { readonly start: number; readonly end: number },
+  paths: readonly Uint8Array[][],
+  crypto: Hasher,
+): Uint8Array {
+  const { start, end } = range;
+  const only = leaves[start];
+  assert(only !== undefined, 'a range lies within the leaves');
+  if (end - start === 1) return leafHash(only, crypto);
+  const middle = start + splitPoint(end - start);
+  const left = rootWithPaths(leaves, { start, end: middle }, paths, crypto);
+  const right = rootWithPaths(leaves, { start: middle, end }, paths, crypto);
+  paths.slice(start, middle).forEach((path) => path.push(right));
+  paths.slice(middle, end).forEach((path) => path.push(left));
+  return nodeHash(left, right, crypto);
+}
+
 /** Whether `proof` shows that `leaf` is in the tree under `root` (RFC 9162 section 2.1.3.2). For a peer's input. */
 export function verifyInclusion(leaf: Uint8Array, proof: InclusionProof, root: Uint8Array, crypto: Hasher): boolean {
   const { index, size, path } = proof;

@@ -57,7 +57,8 @@ function welcome(socket: WebSocket, options: DoorOptions): void {
   }
   const events = options.accept(connectionOf(socket));
   socket.on('message', (data: RawData, isBinary: boolean) => {
-    if (isBinary && data instanceof Buffer) events.receive(data);
+    // A plain view: `slice` of a Buffer would not copy, and whoever keeps 16 bytes would keep the whole frame.
+    if (isBinary && data instanceof Buffer) events.receive(new Uint8Array(data.buffer, data.byteOffset, data.length));
     else socket.close(1003, 'expected binary messages');
   });
   socket.on('close', () => events.disconnected());

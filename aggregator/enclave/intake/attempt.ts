@@ -29,7 +29,12 @@ export interface AttemptContext {
   readonly slots: StagingSlots;
   readonly crypto: CryptoPort;
   readonly clock: Clock;
+  /** Uploads that ended with the attempt before: chunks of theirs may still be on their way. */
+  readonly ended: EndedUploads;
 }
+
+/** The update id, in hex, of each participant's upload that ended last. */
+export type EndedUploads = ReadonlyMap<string, string>;
 
 /** What became of a chunk. `stale` ones belong to an upload that ended while they were on their way. */
 export type ChunkOutcome =
@@ -74,7 +79,7 @@ interface Counted {
 export class AttemptIntake {
   readonly #context: AttemptContext;
   readonly #uploads = new Map<string, Upload>();
-  readonly #ended = new Map<string, string>();
+  readonly #ended: Map<string, string>;
   readonly #usedIds = new Set<string>();
   readonly #counted = new Map<string, Counted>();
   readonly #metrics = new MetricMeans();
@@ -85,6 +90,7 @@ export class AttemptIntake {
 
   constructor(context: AttemptContext) {
     this.#context = context;
+    this.#ended = new Map(context.ended);
     context.arena.reset();
   }
 
@@ -188,8 +194,10 @@ export class AttemptIntake {
     const startMs = this.#context.clock.monotonicMs();
     const plaintext = await upload.opener.open(index, sealed);
     this.#openMs += this.#context.clock.monotonicMs() - startMs;
-    // While it was being opened the attempt may have closed, or the upload may have lost its place.
-    if (!this.#open || this.#uploads.get(owner) !== upload || upload.slot === undefined) return { kind: 'stale' };
+    // While it was being opened the attempt may have closed, the upload may have lost its place, or a newer session
+    // of the same participant may have sent the same chunk.
+    const current = this.#open && this.#uploads.get(owner) === upload && upload.next === index;
+    if (!current || upload.slot === undefined) return { kind: 'stale' };
     if (plaintext === undefined) return this.#refuse(owner, upload, 'UPDATE_REJECTED', CANNOT_OPEN);
     const verdict = index === 0 ? this.#prelude(upload, plaintext) : this.#stage(upload, upload.slot, index, plaintext);
     if (verdict.kind === 'refused') return this.#refuse(owner, upload, verdict.code, verdict.detail);
@@ -263,11 +271,15 @@ export class AttemptIntake {
   }
 
   /** Ends the attempt: no chunk is taken any more, keys are overwritten. The staging slots go with the attempt. */
-  close(): void {
+  close(): EndedUploads {
     this.#open = false;
-    for (const { opener } of this.#uploads.values()) opener.wipe();
+    for (const [owner, { opener, header }] of this.#uploads) {
+      opener.wipe();
+      this.#ended.set(owner, toHex(header.updateId));
+    }
     this.#uploads.clear();
     this.#context.roundKey.secretKey.fill(0);
+    return this.#ended;
   }
 
   /** Adds the mean of what was counted to `model`, in place, and gives the metrics. Only after `close`. */

@@ -23,7 +23,10 @@ export function validateContribution(prelude: UpdatePrelude, rules: AggregationS
   }
   for (const [name, value] of Object.entries(metrics)) {
     if (!rules.metrics.includes(name)) {
-      return refused('UPDATE_METRICS_INVALID', `expected only ${rules.metrics.join(', ') || 'no metrics'}`);
+      return refused(
+        'UPDATE_METRICS_INVALID',
+        `expected only the ${rules.metrics.length} metrics that the manifest names`,
+      );
     }
     if (!Number.isFinite(value) || Math.abs(value) > METRIC_MAX) {
       return refused('UPDATE_METRICS_INVALID', `expected ${name} to be finite and at most ${METRIC_MAX} in size`);

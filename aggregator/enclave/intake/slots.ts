@@ -65,9 +65,13 @@ export class StagingSlots {
     }
   }
 
+  /** Takes as many stalled places as there are owners that wait; all of them are held. */
   #preempt(nowMs: number): void {
+    let taken = 0;
     this.#holders.forEach((holder, slot) => {
-      if (holder === undefined || nowMs - holder.lastProgressMs < this.#stallMs) return;
+      const stalled = holder !== undefined && nowMs - holder.lastProgressMs >= this.#stallMs;
+      if (!stalled || taken === this.#waiting.size) return;
+      taken += 1;
       this.#holders[slot] = undefined;
       holder.lost();
     });

@@ -31,12 +31,16 @@ interface Pending {
  */
 export class Publisher {
   readonly #host: HostPort;
+  readonly #nextTransfer: () => number;
   #pending: Pending | undefined;
-  #transfer = 0;
+  /** Number of the transmission that counts, if any. */
+  #transfer: number | undefined;
   #transmission: Promise<void> = Promise.resolve();
 
-  constructor(host: HostPort) {
+  /** `nextTransfer` numbers transmissions; no two that the host hears of at a time share a number. */
+  constructor(host: HostPort, nextTransfer: () => number) {
     this.#host = host;
+    this.#nextTransfer = nextTransfer;
   }
 
   /** Sends a release; resolves with its digest when the host has it. One at a time. */
@@ -51,7 +55,7 @@ export class Publisher {
     this.#pending = undefined;
     // A transmission may still be under way, for the host can confirm while it is sent the release again. It must end
     // before the key is wiped and the weights change: a piece sealed afterwards would be open to the host.
-    this.#transfer += 1;
+    this.#transfer = undefined;
     await this.#transmission;
     const { release } = outgoing.signed();
     outgoing.wipe();
@@ -71,7 +75,8 @@ export class Publisher {
 
   /** Sends a release whole, after the transmission before it has noticed that it is out of date. */
   #transmit(pending: Pending): Promise<void> {
-    const transfer = ++this.#transfer;
+    const transfer = this.#nextTransfer();
+    this.#transfer = transfer;
     this.#transmission = this.#transmission.then(() => this.#send(pending, transfer));
     return this.#transmission;
   }

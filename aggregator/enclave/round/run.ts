@@ -186,7 +186,8 @@ function lookForCohort(state: Extract<RunState, { kind: 'recruiting' }>, view: R
 function lookForEnd(state: Collecting, view: RunView): RunStep {
   const answeredAll = [...state.cohort].every((id) => state.counted.has(id) || state.declined.has(id));
   const over = answeredAll || view.nowMs >= state.deadlineAt;
-  if (!over) return stay(state);
+  // A timer may fire a moment early, and nothing else may ever look again.
+  if (!over) return { state, effects: [{ kind: 'look-again', atMs: state.deadlineAt }] };
   if (state.counted.size >= view.rules.quorum) {
     return enter(
       { kind: 'publishing', round: state.round, next: 'continue' },

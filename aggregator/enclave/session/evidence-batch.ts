@@ -1,7 +1,7 @@
 import { reportDataFor } from '#shared/attestation/binding.ts';
 import type { CryptoPort } from '#shared/crypto/port.ts';
-import { Fault } from '#shared/fault/fault.ts';
-import { inclusionPath, treeRoot } from '#shared/log/merkle.ts';
+import { assert, Fault } from '#shared/fault/fault.ts';
+import { inclusionPaths, treeRoot } from '#shared/log/merkle.ts';
 import { LIMITS } from '#shared/protocol/limits.ts';
 import type { Attester } from '../ports/attester.ts';
 
@@ -96,8 +96,10 @@ export class EvidenceBatch {
     const quote: Quote = { platform: this.#attester.platform, document, endorsements, nonceRoot };
     this.#latest = quote;
     this.#made(quote);
+    const paths = inclusionPaths(nonces, this.#crypto);
     batch.forEach(({ resolve }, nonceIndex) => {
-      const noncePath = inclusionPath(nonces, nonceIndex, this.#crypto);
+      const noncePath = paths[nonceIndex];
+      assert(noncePath !== undefined, 'every nonce has its path');
       resolve({ quote, nonceIndex, nonceCount: nonces.length, noncePath });
     });
   }

@@ -25,6 +25,8 @@ export interface ReleaseChainParts {
   readonly clock: Clock;
   readonly host: HostPort;
   readonly backend: Tensors;
+  /** Numbers the transfers to the host, across all studies. */
+  readonly nextTransfer: () => number;
 }
 
 /** How the weights that go out next came about. */
@@ -50,7 +52,7 @@ export class ReleaseChain {
   constructor(parts: ReleaseChainParts, arena: AggregationArena) {
     this.#parts = parts;
     this.arena = arena;
-    this.#publisher = new Publisher(parts.host);
+    this.#publisher = new Publisher(parts.host, parts.nextTransfer);
   }
 
   /** The newest release that the host has; `undefined` before release 0. */

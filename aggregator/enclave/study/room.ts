@@ -4,9 +4,10 @@ import { assert, unreachable } from '#shared/fault/fault.ts';
 import type { AnswerSubject } from '#shared/protocol/answers.ts';
 import type { Frame } from '#shared/protocol/frames.ts';
 import type { MessageBody, ToEnclave } from '#shared/protocol/messages.ts';
+import type { RoundOpening } from '#shared/protocol/opening.ts';
 import type { Study, StudyParticipant } from '#shared/study/study.ts';
 import { decodeUpdateHeader } from '#shared/update/header.ts';
-import { AttemptIntake, type ChunkOutcome } from '../intake/attempt.ts';
+import { AttemptIntake, type ChunkOutcome, type EndedUploads } from '../intake/attempt.ts';
 import { StagingSlots } from '../intake/slots.ts';
 import { drawCohort } from '../round/cohort.ts';
 import {
@@ -21,15 +22,15 @@ import {
 } from '../round/run.ts';
 import type { EvidenceBatch } from '../session/evidence-batch.ts';
 import type { Room, Session } from '../session/session.ts';
-import type { RoomContext } from './context.ts';
+import type { LogLevel, RoomContext } from './context.ts';
 import { StudyMessages, type StudyStatus } from './messages.ts';
 import { ReleaseChain } from './release-chain.ts';
 import { Roster } from './roster.ts';
 
-/** An attempt that is open: its intake and the message that opened it, for members that come back. */
+/** An attempt that is open: its intake and what opened it, for members that come back. */
 interface OpenAttempt {
   readonly intake: AttemptIntake;
-  readonly opening: ReturnType<StudyMessages['round']>;
+  readonly opening: RoundOpening;
   readonly round: number;
   readonly attempt: number;
   readonly cohort: number;
@@ -58,6 +59,9 @@ export class StudyRoom implements Room {
   #attempt: OpenAttempt | undefined;
   #last: RoundRef = NO_ROUND;
   #stallCheck: (() => void) | undefined;
+  /** One look ahead is enough: a state has one instant that matters. */
+  #cancelLook: (() => void) | undefined;
+  #ended: EndedUploads = new Map();
 
   constructor(study: Study, evidence: EvidenceBatch, releases: ReleaseChain, context: RoomContext) {
     this.study = study;
@@ -79,7 +83,8 @@ export class StudyRoom implements Room {
       session.send({ name: 'released', body: { round: newest.round, release: newest.release } });
     }
     if (this.#run.kind === 'collecting' && this.#run.cohort.has(participant.id) && this.#attempt !== undefined) {
-      session.send(this.#attempt.opening);
+      const remainingMs = Math.max(0, Math.floor(this.#run.deadlineAt - this.#context.clock.monotonicMs()));
+      session.send(this.#messages.round({ ...this.#attempt.opening, remainingMs }));
     }
     this.#apply({ kind: 'look' });
     this.tellStatus();
@@ -138,7 +143,7 @@ export class StudyRoom implements Room {
     const run = this.#run;
     const current = run.kind === 'collecting' && run.round === body.round && run.attempt === body.attempt;
     if (!current || !run.cohort.has(participant.id) || run.counted.has(participant.id)) return;
-    this.#context.log('info', 'participant-declined', { round: body.round, participant: participant.id });
+    this.#log('info', 'participant-declined', { round: body.round, participant: participant.id });
     this.#apply({ kind: 'declined', participant: participant.id });
   }
 
@@ -187,7 +192,7 @@ export class StudyRoom implements Room {
 
   #refuse(about: AnswerSubject, code: RefusalCode, detail: string): void {
     this.#refusals.set(code, (this.#refusals.get(code) ?? 0) + 1);
-    this.#context.log('info', 'update-refused', { round: about.round, code });
+    this.#log('info', 'update-refused', { round: about.round, code });
     this.#roster.send(about.participant, this.#messages.refusal(about, code, detail));
   }
 
@@ -205,7 +210,12 @@ export class StudyRoom implements Room {
   /** Ends every session, telling the participants to come back later. */
   shutDown(): void {
     this.#stallCheck?.();
+    this.#cancelLook?.();
     this.#roster.closeAll('SERVER_STOPPING');
+  }
+
+  #log(level: LogLevel, event: string, fields: Readonly<Record<string, string | number>>): void {
+    this.#context.log(level, event, { study: this.study.manifest.study, ...fields });
   }
 
   #apply(event: RunEvent): void {
@@ -228,7 +238,10 @@ export class StudyRoom implements Room {
         this.#context.courseChanged(this);
         return this.tellStatus();
       case 'look-again':
-        clock.after(Math.max(0, effect.atMs - clock.monotonicMs()), () => this.#apply({ kind: 'look' }));
+        this.#cancelLook?.();
+        this.#cancelLook = clock.after(Math.max(0, effect.atMs - clock.monotonicMs()), () =>
+          this.#apply({ kind: 'look' }),
+        );
         return;
       case 'open-round':
         return this.#openRound(effect.round, effect.attempt);
@@ -261,8 +274,9 @@ export class StudyRoom implements Room {
       slots,
       crypto,
       clock,
+      ended: this.#ended,
     });
-    const opening = this.#messages.round({
+    const opening: RoundOpening = {
       manifestDigest: study.digest,
       round,
       attempt,
@@ -272,11 +286,12 @@ export class StudyRoom implements Room {
       layoutDigest: study.layout.digest,
       chunkBytes,
       remainingMs: this.#rules.deadlineMs,
-    });
+    };
     this.#attempt = { intake, opening, round, attempt, cohort: this.#run.cohort.size };
     this.#last = { round, attempt };
-    for (const member of this.#run.cohort) this.#roster.send(member, opening);
-    this.#context.log('info', 'round-opened', { round, attempt, cohort: this.#run.cohort.size });
+    const message = this.#messages.round(opening);
+    for (const member of this.#run.cohort) this.#roster.send(member, message);
+    this.#log('info', 'round-opened', { round, attempt, cohort: this.#run.cohort.size });
   }
 
   #closeAttempt(outcome: 'aggregate' | 'abandon'): void {
@@ -285,20 +300,20 @@ export class StudyRoom implements Room {
     this.#attempt = undefined;
     const { round, attempt: number, intake } = attempt;
     const late = intake.inFlight();
-    intake.close();
+    this.#ended = intake.close();
     for (const { participant, updateId } of late) {
       const subject = { manifestDigest: this.study.digest, round, attempt: number, participant, updateId };
       this.#refuse(subject, 'ROUND_CLOSED', 'the round ended before the update was whole');
     }
     const event = outcome === 'aggregate' ? 'round-closed' : 'round-abandoned';
-    this.#context.log('info', event, { round, attempt: number, ...intake.effort() });
+    this.#log('info', event, { round, attempt: number, ...intake.effort() });
     if (outcome === 'aggregate') this.#releases.take(intake, attempt.cohort);
   }
 
   async #publish(round: number): Promise<void> {
     const { release, sealUs } = await this.#releases.publish(round);
     this.#roster.broadcast({ name: 'released', body: { round, release } });
-    this.#context.log('info', 'release-published', { round, sealUs });
+    this.#log('info', 'release-published', { round, sealUs });
     this.#apply({ kind: 'published' });
   }
 

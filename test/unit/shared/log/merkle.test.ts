@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import { fromHex, toHex } from '#shared/bytes/bytes.ts';
 import { nodeCrypto } from '#shared/crypto/node.ts';
-import { inclusionPath, leafHash, treeRoot, verifyInclusion } from '#shared/log/merkle.ts';
+import { inclusionPath, inclusionPaths, leafHash, treeRoot, verifyInclusion } from '#shared/log/merkle.ts';
 
 /** Leaves and roots of the reference tree that Certificate Transparency implementations test with. */
 const LEAVES = ['', '00', '10', '2021', '3031', '40414243', '5051525354555657', '606162636465666768696a6b6c6d6e6f'].map(
@@ -52,6 +52,22 @@ describe('Merkle tree', () => {
         if (size > 1)
           expect(verifyInclusion(leaf, { index, size, path: path.slice(1) }, root, nodeCrypto)).to.equal(false);
       }
+    }
+  });
+
+  it('gives all paths at once, each as it is given alone, hashing every node once', () => {
+    const all = Array.from({ length: 40 }, (_, index) => Uint8Array.of(index, 98));
+    for (let size = 0; size <= all.length; size++) {
+      const leaves = all.slice(0, size);
+      let digests = 0;
+      const paths = inclusionPaths(leaves, {
+        digest(name, ...parts) {
+          digests += 1;
+          return nodeCrypto.digest(name, ...parts);
+        },
+      });
+      expect(paths).to.deep.equal(leaves.map((_, index) => inclusionPath(leaves, index, nodeCrypto)));
+      expect(digests).to.equal(Math.max(0, 2 * size - 1));
     }
   });
 

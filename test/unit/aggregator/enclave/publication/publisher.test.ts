@@ -50,10 +50,15 @@ function outgoing(pieces: readonly Uint8Array[] = PIECES) {
   return { release, made };
 }
 
+function publisherTo(host: FakeHost): Publisher {
+  let transfers = 0;
+  return new Publisher(host, () => ++transfers);
+}
+
 describe('publisher', () => {
   it('sends a release in order and gives its digest once the host has stored it', async () => {
     const host = new FakeHost();
-    const publisher = new Publisher(host);
+    const publisher = publisherTo(host);
     const { release, made } = outgoing();
     const published = publisher.publish(release);
     await turns();
@@ -69,7 +74,7 @@ describe('publisher', () => {
 
   it('cuts a piece that is longer than a boundary message may carry', async () => {
     const host = new FakeHost();
-    const publisher = new Publisher(host);
+    const publisher = publisherTo(host);
     const published = publisher.publish(outgoing([new Uint8Array(1024 * 1024 + 16)]).release);
     await turns();
     publisher.stored(RELEASE);
@@ -80,7 +85,7 @@ describe('publisher', () => {
 
   it('takes no word of another release, none before the end and none without a release', async () => {
     const host = new FakeHost();
-    const publisher = new Publisher(host);
+    const publisher = publisherTo(host);
     publisher.stored(RELEASE);
     host.blockFrom = 2;
     const { release, made } = outgoing();
@@ -98,7 +103,7 @@ describe('publisher', () => {
 
   it('sends the same release whole again to a host that came back', async () => {
     const host = new FakeHost();
-    const publisher = new Publisher(host);
+    const publisher = publisherTo(host);
     await publisher.hostReturned();
     expect(host.sent).to.deep.equal([]);
     const published = publisher.publish(outgoing().release);
@@ -114,7 +119,7 @@ describe('publisher', () => {
 
   it('ends a transmission whose connection was replaced, without another word of it', async () => {
     const host = new FakeHost();
-    const publisher = new Publisher(host);
+    const publisher = publisherTo(host);
     host.blockFrom = 2;
     const published = publisher.publish(outgoing([new Uint8Array(1024 * 1024 + 16), Uint8Array.of(1)]).release);
     await turns();
@@ -131,7 +136,7 @@ describe('publisher', () => {
 
   it('makes no piece once the key is wiped, though the host confirms while it is sent a second time', async () => {
     const host = new FakeHost();
-    const publisher = new Publisher(host);
+    const publisher = publisherTo(host);
     const { release, made } = outgoing();
     const published = publisher.publish(release);
     await turns();
