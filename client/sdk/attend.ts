@@ -45,6 +45,7 @@ export class Attendance {
   #release: Uint8Array | undefined;
   #upload: Upload | undefined;
   #progressed = false;
+  #awaitsTraining = false;
 
   constructor(session: Session, context: AttendContext) {
     this.#session = session;
@@ -91,7 +92,8 @@ export class Attendance {
 
   #pause(): Promise<void> {
     const { work } = this.#context;
-    const training = work.isTraining ? [work.trainingSettled()] : [];
+    // Asked of what the last piece of work saw: a training that has ended since then must wake us at once.
+    const training = this.#awaitsTraining ? [work.trainingSettled()] : [];
     return Promise.race([this.#session.readable(), this.#aborted, ...training]);
   }
 
@@ -199,6 +201,7 @@ export class Attendance {
 
   /** One piece of work. */
   async #work(): Promise<'worked' | 'waiting' | 'over'> {
+    this.#awaitsTraining = false;
     const over = this.#phase === 'finished' || this.#phase === 'stopped';
     if (this.#release !== undefined) {
       await this.#follow(this.#release);
@@ -237,6 +240,7 @@ export class Attendance {
     const training = work.train(newest);
     switch (training.kind) {
       case 'running':
+        this.#awaitsTraining = true;
         return false;
       case 'failed':
         await this.#decline(training.fault.code, training.fault.message);

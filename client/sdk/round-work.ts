@@ -129,10 +129,6 @@ export class RoundWork {
     await this.#training.settled;
   }
 
-  get isTraining(): boolean {
-    return this.#training?.state.kind === 'running';
-  }
-
   /** Asks the training to stop and forgets the envelope. */
   abandon(): void {
     this.#training?.abort.abort(outdated());
