@@ -19,6 +19,8 @@ export interface RedisProcess {
 const SOCKET_PATH_BYTES_MAX = 107;
 const STOP_MS = 5_000;
 const RETRY_MS = 10;
+/** Part of util-linux. */
+const SETPRIV = '/usr/bin/setpriv';
 
 /** Full path of redis-server or valkey-server on `searchPath` (as in PATH), if there is one. */
 export function findRedisServer(searchPath: string): string | undefined {
@@ -51,7 +53,9 @@ export async function startRedis(program: string, folder: string): Promise<Redis
   await chmod(home, 0o700);
   const { socketPath, discard } = await placeSocket(home);
   if (existsSync(socketPath)) await shutDownLeftover(socketPath);
-  const child = spawn(program, redisArguments(home, socketPath), { stdio: 'ignore', detached: true });
+  // A group of its own, so that Ctrl-C in a terminal reaches the host alone, which still needs its queue to stop well.
+  const [command, ...args] = [...dyingWithUs(), program, ...redisArguments(home, socketPath)];
+  const child = spawn(command, args, { stdio: 'ignore', detached: true });
   try {
     await once(child, 'spawn');
   } catch (cause) {
@@ -69,6 +73,11 @@ export async function startRedis(program: string, folder: string): Promise<Redis
       await discard();
     },
   };
+}
+
+/** How to start a program that the kernel ends when this process is killed, where that can be asked for. */
+function dyingWithUs(): [] | [string, ...string[]] {
+  return existsSync(SETPRIV) ? [SETPRIV, '--pdeathsig', 'TERM', '--'] : [];
 }
 
 /** Resolves when the server answers; rejects when it ends or takes too long. */

@@ -13,12 +13,17 @@ import { realRedis, SILENT, temporaryFolder } from '#test/fakes/host/redis.ts';
 const STUDY = makeStudy('heart');
 const WEIGHTS = patternBytes(1024 * 1024 + 5, 9);
 
+/** Whether an answer shows a command in this state. */
+function isIn(state: string) {
+  return (body: unknown) => typeof body === 'object' && body !== null && 'state' in body && body.state === state;
+}
+
 for (const kind of ['memory', 'Redis'] as const) {
   describe(`a host with its queue in ${kind}`, () => {
     let stops: (() => Promise<void>)[];
     let enclave: FakeEnclave;
     let host: RunningHost;
-    let arguments_: string[];
+    let flags: string[];
 
     beforeEach(async function () {
       stops = [];
@@ -41,8 +46,8 @@ for (const kind of ['memory', 'Redis'] as const) {
       const weightsFile = join(folder.path, 'weights.bin');
       await writeFile(studyFile, STUDY.envelope);
       await writeFile(weightsFile, WEIGHTS);
-      arguments_ = ['--listen', '127.0.0.1:0', '--enclave-socket', join(folder.path, 'none'), '--data', folder.path];
-      arguments_.push('--boundary-socket', enclave.path, '--study', studyFile, '--weights', weightsFile, ...queue);
+      flags = ['--listen', '127.0.0.1:0', '--enclave-socket', join(folder.path, 'none'), '--data', folder.path];
+      flags.push('--boundary-socket', enclave.path, '--study', studyFile, '--weights', weightsFile, ...queue);
       host = await start();
     });
 
@@ -51,7 +56,7 @@ for (const kind of ['memory', 'Redis'] as const) {
     });
 
     async function start(): Promise<RunningHost> {
-      const options = readHostOptions(arguments_, {});
+      const options = readHostOptions(flags, {});
       if (options === undefined) throw new Error('help was not asked for');
       const started = await startHost(options, SILENT, '');
       stops.unshift(() => started.close());
@@ -78,10 +83,6 @@ for (const kind of ['memory', 'Redis'] as const) {
         const { body } = await get(path);
         if (wanted(body)) return body;
       }
-    }
-
-    function isIn(state: string) {
-      return (body: unknown) => typeof body === 'object' && body !== null && 'state' in body && body.state === state;
     }
 
     it('offers the study with its weights, and shows it once the enclave has accepted it', async () => {

@@ -78,12 +78,6 @@ describe('relay', () => {
     return socket;
   }
 
-  async function everything(socket: Socket): Promise<Buffer> {
-    const pieces: Buffer[] = [];
-    for await (const piece of socket) pieces.push(piece);
-    return Buffer.concat(pieces);
-  }
-
   it('passes the upgrade request and what follows it on unchanged, and the answer back', async () => {
     const sent = Buffer.from(patternBytes(3_000_000, 1));
     const answer = Buffer.from(patternBytes(3_000_000, 2));
@@ -178,4 +172,11 @@ async function drains(socket: Socket): Promise<boolean> {
     // Aborted: nothing more is taken.
     return false;
   }
+}
+
+/** All bytes until the other side ends. */
+async function everything(socket: Socket): Promise<Buffer> {
+  const pieces: Buffer[] = [];
+  for await (const piece of socket) pieces.push(piece);
+  return Buffer.concat(pieces);
 }

@@ -188,7 +188,11 @@ describe('the release queue on a real Redis', () => {
   });
 
   it('a server left behind on the same socket gives way to a new one', async () => {
+    await queue.close();
+    await link.close();
     redis = await startRedis('redis-server', join(folder.path, 'redis'));
+    link = await openQueue({ url: redis.socketPath, folder: folder.path, searchPath: '' }, SILENT);
+    queue = new ReleaseQueue(link.transport, { settle, log: SILENT });
     const answer = await withRedis((client) => client.ping());
     expect(answer).to.equal('PONG');
   });

@@ -59,13 +59,18 @@ function cut(stream: Uint8Array, places: readonly number[]): Uint8Array[] {
 
 const BODY = Type.Object({}, { additionalProperties: false });
 
+/** A frame with a piece of a release of `length` bytes. */
+function piece(length: number): Uint8Array {
+  return encodeToHost({ name: 'release-chunk', body: { transfer: 1, offset: 0, bytes: new Uint8Array(length) } });
+}
+
 describe('boundary frames', () => {
   it('any messages of the host, cut anywhere, arrive as they were sent', () => {
     fc.assert(
       fc.property(fc.array(fromHost, { maxLength: 6 }), fc.array(fc.nat(), { maxLength: 8 }), (messages, places) => {
         const reader = new BoundaryReader(decodeFromHost);
         const stream = concat(...messages.map(encodeFromHost));
-        const readings = cut(stream, places).map((piece) => reader.push(piece));
+        const readings = cut(stream, places).map((part) => reader.push(part));
         expect(readings.flatMap((reading) => reading.messages)).to.deep.equal(messages);
         expect(readings.every((reading) => reading.broken === undefined)).to.equal(true);
       }),
@@ -76,7 +81,7 @@ describe('boundary frames', () => {
     fc.assert(
       fc.property(fc.array(toHost, { maxLength: 6 }), fc.array(fc.nat(), { maxLength: 8 }), (messages, places) => {
         const reader = new BoundaryReader(decodeToHost);
-        const readings = cut(concat(...messages.map(encodeToHost)), places).map((piece) => reader.push(piece));
+        const readings = cut(concat(...messages.map(encodeToHost)), places).map((part) => reader.push(part));
         const arrived = readings.flatMap((reading) => reading.messages);
         expect(JSON.stringify(arrived)).to.equal(JSON.stringify(messages));
       }),
@@ -147,8 +152,6 @@ describe('boundary frames', () => {
   });
 
   it('the longest piece fits, a byte more is our own bug and stops us', () => {
-    const piece = (length: number) =>
-      encodeToHost({ name: 'release-chunk', body: { transfer: 1, offset: 0, bytes: new Uint8Array(length) } });
     expect(decodeToHost(piece(BOUNDARY_LIMITS.pieceBytesMax).subarray(4))?.name).to.equal('release-chunk');
     expect(() => piece(BOUNDARY_LIMITS.pieceBytesMax + 1)).to.throw(InvariantFault, 'release-chunk');
   });
