@@ -7,7 +7,9 @@ import { fileURLToPath } from 'node:url';
 
 const MAIN = fileURLToPath(new URL('../client/cli/main.ts', import.meta.url));
 const PINNED = fileURLToPath(new URL('../node_modules/.bin/node', import.meta.url));
-const FORWARDED = ['SIGINT', 'SIGTERM', 'SIGHUP'];
+
+/** A terminal gives Ctrl-C to the child as well; it must not get it twice. Ours is then ignored: the child decides. */
+const FORWARDED = process.stdin.isTTY ? ['SIGTERM', 'SIGHUP'] : ['SIGINT', 'SIGTERM', 'SIGHUP'];
 
 /** Whether this Node runs TypeScript sources itself, without a flag (22.18, 23.6 and later). */
 function runsTypeScript() {
@@ -25,6 +27,7 @@ if (node === process.execPath && !runsTypeScript()) {
 }
 
 const child = spawn(node, [MAIN, ...process.argv.slice(2)], { stdio: 'inherit' });
+process.on('SIGINT', () => {});
 for (const signal of FORWARDED) process.on(signal, () => child.kill(signal));
 child.once('error', (error) => {
   process.stderr.write(`error CONFIG_INVALID: ${node} cannot be started: ${error.message}\n`);
@@ -32,5 +35,5 @@ child.once('error', (error) => {
 });
 child.once('exit', (code, signal) => {
   process.exitCode = signal === null ? (code ?? 1) : 128 + constants.signals[signal];
-  for (const name of FORWARDED) process.removeAllListeners(name);
+  for (const name of ['SIGINT', ...FORWARDED]) process.removeAllListeners(name);
 });

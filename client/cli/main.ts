@@ -9,7 +9,7 @@ export async function runCli(args: readonly string[], world: CliWorld): Promise<
   const runtime = new CliRuntime(world);
   try {
     await buildProgram(runtime).parseAsync(args, { from: 'user' });
-    return world.signal.aborted ? EXIT.interrupted : runtime.exitCode;
+    return runtime.exitCode ?? (world.signal.aborted ? EXIT.interrupted : EXIT.ok);
   } catch (error) {
     if (world.signal.aborted) return EXIT.interrupted;
     const mode = { json: args.includes('--json'), debug: args.includes('--debug') };
@@ -17,15 +17,30 @@ export async function runCli(args: readonly string[], world: CliWorld): Promise<
   }
 }
 
-if (import.meta.main) {
+/** The terminal and the program that started us may each pass on one Ctrl-C; what comes later is a second one. */
+const ONE_CTRL_C_MS = 1000;
+
+/** Aborts at the first SIGINT or SIGTERM, so that the command can end in order; a second one ends the process. */
+function interruptSignal(): AbortSignal {
   const interrupt = new AbortController();
-  for (const name of ['SIGINT', 'SIGTERM'] as const) process.once(name, () => interrupt.abort());
+  let firstMs: number | undefined;
+  for (const name of ['SIGINT', 'SIGTERM'] as const) {
+    process.on(name, () => {
+      firstMs ??= performance.now();
+      interrupt.abort();
+      if (performance.now() - firstMs > ONE_CTRL_C_MS) process.exit(EXIT.interrupted);
+    });
+  }
+  return interrupt.signal;
+}
+
+if (import.meta.main) {
   process.exitCode = await runCli(process.argv.slice(2), {
     stdout: process.stdout,
     stderr: process.stderr,
     environment: process.env,
     crypto: nodeCrypto,
     nowMs: () => Date.now(),
-    signal: interrupt.signal,
+    signal: interruptSignal(),
   });
 }

@@ -36,14 +36,14 @@ export type CliAction = (context: CliContext) => Promise<void>;
 /** Adapts an action to commander: settings are resolved and an output is made before it runs. */
 export class CliRuntime {
   readonly #world: CliWorld;
-  #exitCode = 0;
+  #exitCode: number | undefined;
 
   constructor(world: CliWorld) {
     this.#world = world;
   }
 
-  /** What the actions asked to exit with; 0 unless one did. */
-  get exitCode(): number {
+  /** What an action asked to exit with, if one did. */
+  get exitCode(): number | undefined {
     return this.#exitCode;
   }
 

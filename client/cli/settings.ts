@@ -25,7 +25,7 @@ const flag = { expected: 'true or false', decode: flagOf } as const;
 /** Every setting that more than one command knows. */
 export const SETTINGS = {
   host: define('host', '--host <url>', 'where the host serves the study', {
-    expected: 'an http or https URL such as http://127.0.0.1:8080',
+    expected: 'an http or https URL such as http://127.0.0.1:8470',
     decode: urlOf,
   }),
   study: define('study', '--study <file>', 'the manifest, plain or signed', path),
@@ -154,7 +154,7 @@ function parseMap(text: string, name: string): Readonly<Record<string, unknown>>
   }
   if (value === null) return {};
   if (isMap(value)) return value;
-  throw new Fault('CONFIG_INVALID', `${name}: expected a map of settings, such as "host: http://127.0.0.1:8080"`);
+  throw new Fault('CONFIG_INVALID', `${name}: expected a map of settings, such as "host: http://127.0.0.1:8470"`);
 }
 
 function isMap(value: unknown): value is Readonly<Record<string, unknown>> {

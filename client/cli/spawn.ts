@@ -3,7 +3,10 @@ import { constants } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { Fault } from '#shared/fault/fault.ts';
 
-const FORWARDED = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
+/** A terminal gives Ctrl-C to every process in it; passing it on would give it to the child twice. */
+const FORWARDED: readonly NodeJS.Signals[] = process.stdin.isTTY
+  ? ['SIGTERM', 'SIGHUP']
+  : ['SIGINT', 'SIGTERM', 'SIGHUP'];
 
 /**
  * Runs another program of this package (`script` relative to its root) under the same Node, with our standard streams,

@@ -10,15 +10,17 @@ export interface CliRun {
   readonly stderr: string;
 }
 
-/** Runs the real `cloister` in `folder`, with an environment that holds no settings but `environment`. */
+/** Runs the real `cloister` in `folder`, with an environment that holds no settings but `environment`; `onStart` gets what sends Ctrl-C. */
 export function runCli(
   folder: string,
   args: readonly string[],
   environment: Readonly<Record<string, string>> = {},
+  onStart: (interrupt: () => void) => void = () => {},
 ): Promise<CliRun> {
   return new Promise((resolve, reject) => {
     const env = { PATH: process.env.PATH ?? '', ...environment };
     const child = spawn(process.execPath, [BIN, ...args], { cwd: folder, env, stdio: ['ignore', 'pipe', 'pipe'] });
+    onStart(() => child.kill('SIGINT'));
     let stdout = '';
     let stderr = '';
     child.stdout.on('data', (part: Buffer) => {

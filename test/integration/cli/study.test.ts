@@ -1,4 +1,6 @@
+import { EventEmitter } from 'node:events';
 import { chmod, mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { createServer } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect } from 'chai';
@@ -178,6 +180,23 @@ describe('cloister, from keys to a signed study', () => {
     const run = await cli('study', 'status', 'study.yaml', '--host', 'http://127.0.0.1:9');
     expect(run.code).to.equal(4);
     expect(run.stderr).to.match(/^error CONNECTION_LOST: /);
+  });
+
+  it('exits with 130 when it is interrupted while the host is silent', async () => {
+    const arrived = new EventEmitter();
+    const silent = createServer(() => arrived.emit('request'));
+    await new Promise<void>((resolve) => {
+      silent.listen(0, '127.0.0.1', resolve);
+    });
+    const address = silent.address();
+    const port = typeof address === 'object' && address !== null ? address.port : 0;
+    const args = ['study', 'status', 'study.yaml', '--host', `http://127.0.0.1:${port}`];
+    const run = await runCli(folder, args, {}, (interrupt) => {
+      arrived.once('request', interrupt);
+    });
+    silent.closeAllConnections();
+    await new Promise((resolve) => silent.close(resolve));
+    expect(run.code).to.equal(130);
   });
 
   it('measures a file as the emulator does', async () => {

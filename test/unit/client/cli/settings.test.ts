@@ -40,7 +40,7 @@ describe('settings', () => {
       environment: { CLOISTER_HOST: 'b' },
       file: { name: 'my.yaml', values: { host: 'c' } },
     };
-    const expected = 'expected an http or https URL such as http://127.0.0.1:8080';
+    const expected = 'expected an http or https URL such as http://127.0.0.1:8470';
     expect(messageOf(() => settings({ flags: bad.flags }).get(SETTINGS.host))).to.equal(
       `CONFIG_INVALID --host: found a, ${expected}`,
     );
