@@ -257,14 +257,14 @@ export class Disconnected extends Error {}
 function messagesOf(socket: WebSocket): () => Promise<Uint8Array> {
   const waiting: Uint8Array[] = [];
   let closed = false;
-  let wake: () => void = () => undefined;
+  let wake: (() => void) | undefined;
   socket.on('message', (data: Buffer) => {
     waiting.push(new Uint8Array(data));
-    wake();
+    wake?.();
   });
   socket.on('close', () => {
     closed = true;
-    wake();
+    wake?.();
   });
   return async () => {
     for (;;) {

@@ -4,6 +4,8 @@ import { toBase64 } from '#shared/bytes/base64.ts';
 import { utf8 } from '#shared/bytes/bytes.ts';
 import { nodeCrypto } from '#shared/crypto/node.ts';
 import { generateParticipantKeys, type ParticipantKeys } from '#shared/keys/key-file.ts';
+import type { TensorSpec } from '#shared/model/layout.ts';
+import { signStudy } from '#shared/study/signed-study.ts';
 import { readStudy, type Study } from '#shared/study/study.ts';
 import { type FakePlatform, policyFor } from './tee/enclave.ts';
 
@@ -12,6 +14,8 @@ export interface FakeStudy {
   readonly study: Study;
   readonly keys: ParticipantKeys;
   readonly policy: AppraisalPolicy;
+  /** The signed manifest, as a file. */
+  readonly signed: Uint8Array;
 }
 
 /** Values in the model of {@link fakeStudy}: with chunks of 1,024 bytes an update has 1 + 3 chunks. */
@@ -23,6 +27,7 @@ export interface StudyBend {
   readonly demandsEvidence?: boolean;
   readonly enclaves?: AppraisalPolicy['enclaves'];
   readonly recipients?: readonly string[];
+  readonly tensors?: readonly TensorSpec[];
 }
 
 /** A study of two participants that accepts the enclave of `platform`; the keys are those of `mary`. */
@@ -30,6 +35,7 @@ export function fakeStudy(platform: FakePlatform, bend: StudyBend = {}): FakeStu
   const keys = generateParticipantKeys(nodeCrypto);
   const other = generateParticipantKeys(nodeCrypto);
   const policy = policyFor(platform);
+  const coordinator = nodeCrypto.ed25519Generate();
   const participants = [
     {
       id: 'mary',
@@ -43,8 +49,8 @@ export function fakeStudy(platform: FakePlatform, bend: StudyBend = {}): FakeStu
     cloister: 1,
     study: 'a-study',
     title: bend.title ?? 'A study',
-    coordinator: { name: 'Team', key: toBase64(nodeCrypto.ed25519Generate().publicKey) },
-    model: { kind: 'tensors', tensors: [{ name: 'w', shape: [PARAMETER_COUNT] }], initial: 'zeros' },
+    coordinator: { name: 'Team', key: toBase64(coordinator.publicKey) },
+    model: { kind: 'tensors', tensors: bend.tensors ?? [{ name: 'w', shape: [PARAMETER_COUNT] }], initial: 'zeros' },
     participants,
     ...policy,
     enclaves: bend.enclaves ?? policy.enclaves,
@@ -58,7 +64,8 @@ export function fakeStudy(platform: FakePlatform, bend: StudyBend = {}): FakeStu
     privacy: { kind: 'none', acknowledgedBy: 'the test' },
     release: { recipients: bend.recipients ?? 'participants' },
   };
-  return { study: readStudy(utf8(stringify(manifest, { aliasDuplicateObjects: false })), nodeCrypto), keys, policy };
+  const study = readStudy(utf8(stringify(manifest, { aliasDuplicateObjects: false })), nodeCrypto);
+  return { study, keys, policy, signed: signStudy(study, coordinator.secretKey, nodeCrypto) };
 }
 
 function publicPart(keys: ParticipantKeys): { identityKey: string; releaseKey: string } {

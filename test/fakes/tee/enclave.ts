@@ -19,21 +19,23 @@ export interface FakePlatform {
   readonly root: EmulatorRoot;
   readonly chain: Chain;
   readonly pcrs: ReadonlyMap<number, Uint8Array>;
+  /** When its documents say that they were made, ms since 1970. */
+  readonly atMs: number;
 }
 
-/** A root, a chain and measured registers, as the emulator makes them. */
-export async function fakePlatform(): Promise<FakePlatform> {
-  const surroundings = { now: () => NOW_MS, randomBytes: (count: number) => nodeCrypto.randomBytes(count) };
+/** A root, a chain and measured registers, as the emulator makes them at `atMs`. */
+export async function fakePlatform(atMs = NOW_MS): Promise<FakePlatform> {
+  const surroundings = { now: () => atMs, randomBytes: (count: number) => nodeCrypto.randomBytes(count) };
   const root = await createRoot(surroundings);
-  const chain = await issueChain(root, { moduleId: MODULE_ID, atMs: NOW_MS }, surroundings);
+  const chain = await issueChain(root, { moduleId: MODULE_ID, atMs }, surroundings);
   const [bundle, runtime] = ['bundle', 'runtime'].map((text) => createHash('sha384').update(text).digest());
   if (bundle === undefined || runtime === undefined) throw new Error('two texts give two digests');
-  return { root, chain, pcrs: registersOf({ bundle, runtime, instanceId: 'i-0123456789abcdef0' }) };
+  return { root, chain, pcrs: registersOf({ bundle, runtime, instanceId: 'i-0123456789abcdef0' }), atMs };
 }
 
 /** Contents of a plain document of the platform. */
 export function contentsOf(platform: FakePlatform, userData: Uint8Array | null = null): DocumentContents {
-  return { moduleId: MODULE_ID, timestampMs: NOW_MS, pcrs: platform.pcrs, publicKey: null, userData, nonce: null };
+  return { moduleId: MODULE_ID, timestampMs: platform.atMs, pcrs: platform.pcrs, publicKey: null, userData, nonce: null };
 }
 
 /** The policy that accepts the platform's code and root. */

@@ -1,8 +1,7 @@
 import { expect } from 'chai';
 import type { ParticipantEvent } from '#client/sdk/events.ts';
-import { memoryReleaseStore } from '#client/sdk/release-store.ts';
+import { memoryReleaseStore, type ReleaseStore } from '#client/sdk/release-store.ts';
 import { toHex } from '#shared/bytes/bytes.ts';
-import { nodeCrypto } from '#shared/crypto/node.ts';
 import { Fault } from '#shared/fault/fault.ts';
 import { floatBytes } from '#shared/model/parameters.ts';
 import { decodePrelude } from '#shared/update/prelude.ts';
@@ -31,6 +30,15 @@ import { type FakeStudy, fakeStudy, PARAMETER_COUNT } from '#test/fakes/particip
 import { type FakePlatform, fakePlatform } from '#test/fakes/tee/enclave.ts';
 
 const kinds = (events: readonly ParticipantEvent[]): readonly string[] => events.map(({ kind }) => kind);
+
+/** The store of a participant that followed `release` before. */
+async function storeThatHolds(release: FakeRelease): Promise<ReleaseStore> {
+  const store = memoryReleaseStore();
+  const held = { digest: release.release, round: release.round, previous: new Uint8Array(32) };
+  const weights = new Float32Array(PARAMETER_COUNT);
+  await store.keep({ ...held, statement: release.envelope, weights }, [release.payload]);
+  return store;
+}
 
 describe('taking part in a study', () => {
   let platform: FakePlatform;
@@ -359,7 +367,7 @@ describe('taking part in a study', () => {
     const seen: string[] = [];
     enclave.script = async (session, nth) => (attacks[nth] === undefined ? finish(session) : attacks[nth](session));
     const { end } = run({
-      store: await storeOf(first),
+      store: await storeThatHolds(first),
       onEvent: (event) => event.kind === 'reconnecting' && seen.push(event.because.split(':')[0] ?? ''),
     });
     expect((await end).kind).to.equal('finished');
@@ -454,17 +462,4 @@ describe('taking part in a study', () => {
     };
     expect(await run().end).to.deep.equal({ kind: 'stopped', release: undefined });
   });
-
-  /** A store that holds what a participant would, had it followed `release` before. */
-  async function storeOf(release: FakeRelease): ReturnType<typeof heldStore> {
-    return heldStore(release);
-  }
-
-  async function heldStore(release: FakeRelease) {
-    const store = memoryReleaseStore();
-    const weights = new Float32Array(PARAMETER_COUNT);
-    const held = { digest: release.release, round: release.round, previous: new Uint8Array(32) };
-    await store.keep({ ...held, statement: release.envelope, weights }, [release.payload]);
-    return store;
-  }
 });

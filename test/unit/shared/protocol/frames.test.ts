@@ -20,6 +20,8 @@ function frameOf(kind: keyof typeof FRAME_KIND, length: number): Uint8Array {
   return frame;
 }
 
+const bytes = (minLength: number, maxLength: number) => fc.uint8Array({ minLength, maxLength });
+
 describe('frames', () => {
   for (const kind of Object.keys(BOUNDS) as (keyof typeof BOUNDS)[]) {
     const [min, max] = BOUNDS[kind];
@@ -56,8 +58,6 @@ describe('frames', () => {
     new DataView(frame.buffer).setBigUint64(1, BigInt(Number.MAX_SAFE_INTEGER));
     expect(decodeFrame(frame)).to.include({ sequence: Number.MAX_SAFE_INTEGER });
   });
-
-  const bytes = (minLength: number, maxLength: number) => fc.uint8Array({ minLength, maxLength });
 
   it('split into what they were made of', () => {
     fc.assert(

@@ -202,9 +202,9 @@ describe('the handshake', () => {
     expect(decodeHello(encodeMsgpack({ ...hello, extra: 0 }))).to.equal(undefined);
     expect(decodeHello(encodeMsgpack({ ...hello, nonce: new Uint8Array(33) }))).to.equal(undefined);
     expect(decodeAttest(encodeMsgpack({ ...attest, nonceCount: 0 }))).to.equal(undefined);
-    expect(decodeAttest(encodeMsgpack({ ...attest, noncePath: Array(13).fill(new Uint8Array(32)) }))).to.equal(
-      undefined,
-    );
+    expect(
+      decodeAttest(encodeMsgpack({ ...attest, noncePath: Array.from({ length: 13 }, () => new Uint8Array(32)) })),
+    ).to.equal(undefined);
     expect(decodeAttest(encodeMsgpack({ ...attest, document: new Uint8Array(32 * 1024 + 1) }))).to.equal(undefined);
     const close = { code: 'SERVER_BUSY', retryAfterMs: 5 };
     expect(decodeClose(encodeClose(close))).to.deep.equal(close);
