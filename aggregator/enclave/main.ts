@@ -107,8 +107,8 @@ async function run(settings: Settings): Promise<void> {
       void Promise.all([door.close(), boundary.close()]).then(() => process.exit(0));
     }, 50);
   };
-  process.once('SIGTERM', stop);
-  process.once('SIGINT', stop);
+  process.on('SIGTERM', stop);
+  process.on('SIGINT', stop);
 }
 
 /** Our own bug, or the world's end: say what it was, without any value, and stop. Keys die with the process. */

@@ -1,4 +1,4 @@
-import type { Command } from 'commander';
+import { type Command, Option } from 'commander';
 import type { Logger } from 'pino';
 import type { CryptoPort } from '#shared/crypto/port.ts';
 import { createLog } from './log.ts';
@@ -82,9 +82,15 @@ function isCommand(value: unknown): value is Command {
 /** Adds a setting to a command as an option whose help names its other places. */
 export function withSettings(command: Command, ...settings: readonly Setting<unknown>[]): Command {
   for (const setting of settings) {
-    command.option(setting.flags, `${setting.help} [${environmentName(setting)}]`);
+    const option = new Option(setting.flags, `${setting.help} [${environmentName(setting)}]`);
+    command.addOption(setting.repeatable === true ? option.argParser(collect) : option);
   }
   return command;
+}
+
+/** A flag that takes one value each time it is given, so that it never swallows the arguments behind it. */
+function collect(value: string, before: readonly string[] | undefined): readonly string[] {
+  return [...(before ?? []), value];
 }
 
 /** The text of an option, or `undefined` when it was not given. */

@@ -17,6 +17,8 @@ export interface Setting<T> {
   readonly help: string;
   readonly expected: string;
   readonly decode: (value: unknown) => T | undefined;
+  /** The flag may be given again, and its values add up. */
+  readonly repeatable?: boolean;
 }
 
 const path = { expected: 'the path of a file', decode: textOf } as const;
@@ -30,10 +32,16 @@ export const SETTINGS = {
   }),
   study: define('study', '--study <file>', 'the manifest, plain or signed', path),
   key: define('key', '--key <file>', 'key file, as `cloister keygen` writes it', path),
-  policy: define('policy', '--policy <file...>', 'further appraisal policies (YAML) that evidence must satisfy', {
-    expected: 'paths of files, separated by commas in the environment',
-    decode: listOf,
-  }),
+  policy: define(
+    'policy',
+    '--policy <file>',
+    'a further appraisal policy (YAML) that evidence must satisfy; may be given again',
+    {
+      expected: 'paths of files, separated by commas in the environment',
+      decode: listOf,
+      repeatable: true,
+    },
+  ),
   data: define('data', '--data <file>', 'CSV file with the examples to train on', path),
   label: define('label', '--label <column>', 'column of that file that holds the label (label)', {
     expected: 'the name of a column',
@@ -71,7 +79,7 @@ function define<T>(
   key: string,
   flags: string,
   help: string,
-  kind: Pick<Setting<T>, 'expected' | 'decode'>,
+  kind: Pick<Setting<T>, 'expected' | 'decode' | 'repeatable'>,
 ): Setting<T> {
   return { key, flags, help, ...kind };
 }

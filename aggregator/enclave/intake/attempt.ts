@@ -6,7 +6,7 @@ import { accepted, refused, type Verdict } from '#shared/fault/verdict.ts';
 import type { MessageBody } from '#shared/protocol/messages.ts';
 import { tensorRange } from '#shared/stream/chunk-stream.ts';
 import type { Study, StudyParticipant } from '#shared/study/study.ts';
-import { openUpdateHeader, type VerifiedUpdateHeader } from '#shared/update/header.ts';
+import { CANNOT_OPEN, openUpdateHeader, type VerifiedUpdateHeader } from '#shared/update/header.ts';
 import { UpdateOpener } from '#shared/update/open-update.ts';
 import { decodePrelude } from '#shared/update/prelude.ts';
 import type { AggregationArena } from '../aggregation/arena.ts';
@@ -63,9 +63,6 @@ interface Upload {
   next: number;
   contribution: Contribution | undefined;
 }
-
-/** One and the same detail for everything that could not be opened. */
-const CANNOT_OPEN = 'the update could not be opened';
 
 interface Counted {
   readonly updateId: Uint8Array;

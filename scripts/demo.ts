@@ -1,0 +1,346 @@
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { join, relative } from 'node:path';
+import { parseArgs } from 'node:util';
+import { decodeStandardisation, STANDARDISATION_BYTES_MAX } from '#client/participant/standardisation-file.ts';
+import type { ParticipantEvent } from '#client/sdk/index.ts';
+import { loadTensorBackend } from '#client/trainer/tensor-backend.ts';
+import { assert, Fault } from '#shared/fault/fault.ts';
+import { floatsOf } from '#shared/model/parameters.ts';
+import { scoreLocalOnly, scoreOf, scorePooled } from './demo/baselines.ts';
+import { type Child, Children, succeeded } from './demo/children.ts';
+import {
+  type DemoReport,
+  type HospitalReport,
+  reportJson,
+  reportText,
+  type VerificationReport,
+  verdictOf,
+} from './demo/report.ts';
+import { type DemoSplit, readSource, type SplitFiles, splitForDemo, writeSplit } from './demo/split.ts';
+import { breastCancerStudy, FEATURE_COUNT, learningStudy, type StudyParts, standardiseStudy } from './demo/study.ts';
+import { type HostLine, Timings } from './demo/timings.ts';
+import { type DemoKeys, type EnclaveIdentity, Workspace } from './demo/workspace.ts';
+
+const ROOT = join(import.meta.dirname, '..');
+const CLI = 'client/cli/main.ts';
+
+const USAGE = `cloister demo: a whole federated study on this machine
+
+Four hospitals, each a process with data of its own, train one model through an attested enclave; then the model is
+compared with what each hospital reaches alone and with all data pooled, and every release is verified from files.
+
+  --out FOLDER   where the results go (default: .cloister/demo/TIME)
+  --help         this text
+
+Ends with 0 when the federated model beat the mean of the hospitals alone, came within two points of the pooled
+model, and every release verified; with 1 otherwise.
+`;
+
+/** What a run of the demo holds on to. */
+interface Demo {
+  readonly workspace: Workspace;
+  readonly children: Children;
+  readonly timings: Timings;
+  readonly split: DemoSplit;
+  readonly files: SplitFiles;
+}
+
+interface RunningAggregator {
+  readonly url: string;
+  readonly queue: string;
+  readonly backend: string;
+}
+
+function say(text: string): void {
+  process.stdout.write(`${text}\n`);
+}
+
+/** Resolves with the first line of a child that `pick` takes; throws when the child ends before. */
+function firstLine<T>(
+  children: Children,
+  options: Parameters<Children['start']>[0],
+  pick: (line: Readonly<Record<string, unknown>>) => T | undefined,
+): Promise<{ readonly child: Child; readonly found: T }> {
+  return new Promise((resolve, reject) => {
+    const child = children.start({
+      ...options,
+      line(line) {
+        options.line?.(line);
+        const found = pick(parseLine(line));
+        if (found !== undefined) resolve({ child, found });
+      },
+    });
+    void child.exited.then((code) =>
+      reject(
+        new Fault('CONNECTION_LOST', `${child.name} ended with code ${code} before it was ready:\n${child.tail()}`),
+      ),
+    );
+  });
+}
+
+function parseLine(line: string): Readonly<Record<string, unknown>> {
+  if (!line.startsWith('{')) return {};
+  const value: unknown = JSON.parse(line);
+  return typeof value === 'object' && value !== null ? { ...value } : {};
+}
+
+async function startEnclave({ workspace, children }: Demo): Promise<EnclaveIdentity & { readonly backend: string }> {
+  let identity: EnclaveIdentity | undefined;
+  const { found } = await firstLine(
+    children,
+    {
+      name: 'enclave',
+      args: [
+        'scripts/launch-enclave.ts',
+        '--emulator',
+        join(ROOT, '.cloister', 'emulator'),
+        '--listen',
+        workspace.path('enclave.sock'),
+        '--boundary',
+        workspace.path('boundary.sock'),
+      ],
+    },
+    (line) => {
+      if (typeof line['pcr0'] === 'string' && typeof line['rootSha256'] === 'string') {
+        identity = { pcr0: line['pcr0'], rootSha256: line['rootSha256'] };
+      }
+      return line['event'] === 'enclave-ready' ? String(line['backend']) : undefined;
+    },
+  );
+  assert(identity !== undefined, 'the launcher names the enclave before the enclave is ready');
+  return { ...identity, backend: found };
+}
+
+async function startHost({ workspace, children, timings }: Demo, backend: string): Promise<RunningAggregator> {
+  const { found } = await firstLine(
+    children,
+    {
+      name: 'host',
+      args: [
+        'aggregator/host/main.ts',
+        '--listen',
+        '127.0.0.1:0',
+        '--data',
+        workspace.path('host'),
+        '--keep-releases',
+        '64',
+        '--enclave-socket',
+        workspace.path('enclave.sock'),
+        '--boundary-socket',
+        workspace.path('boundary.sock'),
+        '--study',
+        workspace.manifestFile('standardise'),
+        '--study',
+        workspace.manifestFile('breast-cancer'),
+      ],
+      line: (line) => timings.host(parseLine(line) as HostLine),
+    },
+    (line) => (line['event'] === 'ready' ? line : undefined),
+  );
+  return { url: `http://127.0.0.1:${String(found['port'])}`, queue: String(found['queue']), backend };
+}
+
+/** How the hospitals take part in one study. */
+interface Stage {
+  readonly study: string;
+  readonly rounds: number;
+  readonly hospitalArgs: (id: string, dataPath: string) => readonly string[];
+}
+
+async function runStage(demo: Demo, aggregator: RunningAggregator, stage: Stage): Promise<void> {
+  const { workspace, children, timings, files } = demo;
+  const { study } = stage;
+  const hospitals = files.hospitals.map(({ id, path }) =>
+    children.start({
+      name: `hospital ${id}`,
+      args: [
+        CLI,
+        'participant',
+        '--json',
+        '--host',
+        aggregator.url,
+        '--policy',
+        workspace.policyFile,
+        '--study',
+        workspace.manifestFile(study),
+        '--key',
+        workspace.keyFile(id),
+        '--data',
+        path,
+        '--store',
+        workspace.path('hospitals', id, study),
+        ...stage.hospitalArgs(id, path),
+      ],
+      line(line) {
+        const event = parseLine(line) as unknown as ParticipantEvent;
+        timings.hospital(study, event);
+        if (event.kind === 'held' && id === files.hospitals[0]?.id && event.round > 0) showRound(stage, event);
+      },
+    }),
+  );
+  const launch = children.run({
+    name: 'coordinator',
+    args: [
+      CLI,
+      'study',
+      'launch',
+      '--host',
+      aggregator.url,
+      '--key',
+      workspace.keyFile('coordinator'),
+      '--policy',
+      workspace.policyFile,
+      '--wait-seconds',
+      '300',
+      workspace.manifestFile(study),
+    ],
+  });
+  await Promise.all([launch, ...hospitals.map((hospital) => succeeded(hospital))]);
+}
+
+function showRound({ study, rounds }: Stage, event: Extract<ParticipantEvent, { kind: 'held' }>): void {
+  const loss = event.metrics['loss'];
+  const metrics = loss === undefined ? '' : `, training loss ${loss.toFixed(3)}`;
+  const every = rounds > 6 ? 4 : 1;
+  if (event.round % every === 0)
+    say(`  ${study}: round ${event.round} of ${rounds}, ${event.contributions} hospitals${metrics}`);
+}
+
+async function verifyReleases(demo: Demo, study: string, digest: string): Promise<readonly VerificationReport[]> {
+  const { workspace, children } = demo;
+  const lines = await children.run({
+    name: 'verifier',
+    args: [
+      CLI,
+      'release',
+      'verify',
+      '--json',
+      '--study',
+      workspace.manifestFile(study),
+      '--policy',
+      workspace.policyFile,
+      workspace.path('host', 'studies', digest, 'releases'),
+    ],
+  });
+  const result: unknown = JSON.parse(lines.join('\n'));
+  const releases = typeof result === 'object' && result !== null && 'releases' in result ? result.releases : undefined;
+  if (!Array.isArray(releases)) throw new Fault('RELEASE_INVALID', 'the verifier gave no list of releases');
+  return releases.map((each: Readonly<Record<string, unknown>>) => ({
+    study,
+    round: Number(each['round']),
+    release: String(each['release']),
+    outcome:
+      each['payload'] === 'verified'
+        ? { kind: 'verified' }
+        : { kind: 'failed', reason: `payload ${String(each['payload'])}` },
+  }));
+}
+
+async function scores(demo: Demo): Promise<Pick<DemoReport, 'hospitals' | 'federated' | 'pooled' | 'testRows'>> {
+  const { workspace, split, files } = demo;
+  const backend = await loadTensorBackend();
+  const options = { backend, study: learningStudy(), test: split.test };
+  const first = files.hospitals[0]?.id ?? '';
+  const moments = await readFile(workspace.path('results', `standardise-${first}.json`));
+  assert(moments.length <= STANDARDISATION_BYTES_MAX, 'a standardisation is a small file');
+  const weights = floatsOf(await readFile(workspace.path('results', `model-${first}.f32`)));
+  assert(weights !== undefined, 'weights are whole floats');
+  const federated = await scoreOf(options, weights, decodeStandardisation(moments, FEATURE_COUNT));
+  const alone = await scoreLocalOnly(options, split.hospitals);
+  const hospitals = split.hospitals.map(({ name, dataset }, index): HospitalReport => {
+    const localOnly = alone[index];
+    assert(localOnly !== undefined, 'every hospital has a score of its own');
+    const malignant = dataset.labels.reduce((sum, label) => sum + label, 0);
+    return { name, rows: dataset.rows, malignantShare: malignant / dataset.rows, localOnly };
+  });
+  return { hospitals, federated, pooled: await scorePooled(options, split.hospitals), testRows: split.test.rows };
+}
+
+async function prepare(workspace: Workspace, children: Children): Promise<Demo> {
+  await workspace.prepare();
+  const split = splitForDemo(await readSource());
+  const files = await writeSplit(split, workspace.path('data'));
+  return { workspace, children, timings: new Timings(), split, files };
+}
+
+async function run(demo: Demo): Promise<DemoReport> {
+  const { workspace, files } = demo;
+  const keys: DemoKeys = await workspace.makeKeys(files.hospitals);
+  say('Starting the enclave. EMULATED: this run needs no TEE, so nothing protects it from this machine.');
+  const { backend, ...enclave } = await startEnclave(demo);
+  await workspace.writePolicy(enclave);
+  const studies: readonly StudyParts[] = [standardiseStudy(), breastCancerStudy()];
+  const digests: string[] = [];
+  for (const parts of studies) digests.push(await workspace.writeStudy(parts, keys, enclave));
+  const aggregator = await startHost(demo, backend);
+  say(
+    `Enclave measured (PCR0 ${enclave.pcr0.slice(0, 16)}…), tensors on ${backend}; host at ${aggregator.url}; queue: ${aggregator.queue}`,
+  );
+  await mkdir(workspace.path('hospitals'), { recursive: true });
+  say('Study 1 of 2: the hospitals standardise their features together, each keeping its own rows.');
+  await runStage(demo, aggregator, {
+    study: 'standardise',
+    rounds: 1,
+    hospitalArgs: (id) => ['--trainer', 'moments', '--out', workspace.path('results', `standardise-${id}.json`)],
+  });
+  const rounds = studies[1]?.rounds.count ?? 0;
+  say(`Study 2 of 2: ${files.hospitals.length} hospitals train one model for ${rounds} rounds.`);
+  await runStage(demo, aggregator, {
+    study: 'breast-cancer',
+    rounds,
+    hospitalArgs: (id) => [
+      '--trainer',
+      'layers',
+      '--standardise',
+      workspace.path('results', `standardise-${id}.json`),
+      '--out',
+      workspace.path('results', `model-${id}.f32`),
+    ],
+  });
+  say('Verifying every release from the saved files alone.');
+  const verifications: VerificationReport[] = [];
+  for (const [index, parts] of studies.entries()) {
+    verifications.push(...(await verifyReleases(demo, parts.study, digests[index] ?? '')));
+  }
+  say('Training the baselines: each hospital alone, and all data pooled.');
+  const platform = { name: 'aws-nitro', emulated: true };
+  return { platform, tensorBackend: backend, ...(await scores(demo)), rounds: demo.timings.reports(), verifications };
+}
+
+async function main(signal: AbortSignal): Promise<number> {
+  const { values } = parseArgs({ options: { out: { type: 'string' }, help: { type: 'boolean' } } });
+  if (values.help === true) {
+    process.stdout.write(USAGE);
+    return 0;
+  }
+  const stamp = new Date().toISOString().replaceAll(/[:.]/g, '-');
+  const workspace = new Workspace(values.out ?? join(ROOT, '.cloister', 'demo', stamp));
+  const children = new Children(workspace.path('logs'));
+  const interrupted = new Promise<never>((_resolve, reject) => {
+    signal.addEventListener('abort', () => reject(new Fault('CONNECTION_LOST', 'interrupted')));
+  });
+  try {
+    const report = await Promise.race([prepare(workspace, children).then(run), interrupted]);
+    await writeFile(workspace.path('report.json'), reportJson(report));
+    await writeFile(workspace.path('report.txt'), reportText(report));
+    say(`\n${reportText(report)}`);
+    say(
+      `Results: ${relative(process.cwd(), workspace.folder) || '.'} (report.txt, report.json, host/studies: releases, results: models)`,
+    );
+    const { beatsLocal, nearPooled, allVerified } = verdictOf(report);
+    return beatsLocal && nearPooled && allVerified ? 0 : 1;
+  } finally {
+    await children.stopAll();
+  }
+}
+
+const interrupt = new AbortController();
+for (const name of ['SIGINT', 'SIGTERM'] as const) process.on(name, () => interrupt.abort());
+process.exitCode = await main(interrupt.signal).catch((cause: unknown) => {
+  if (interrupt.signal.aborted) {
+    process.stderr.write('cloister demo: interrupted; everything that it started has ended\n');
+    return 130;
+  }
+  process.stderr.write(`cloister demo: ${cause instanceof Error ? cause.message : 'failed'}\n`);
+  return 1;
+});
