@@ -40,9 +40,10 @@ describe('cloister participant', () => {
     await rm(folder, { recursive: true });
   });
 
+  const file = (name: string): string => join(folder, name);
+
   async function run(signal: AbortSignal, ...extra: string[]) {
     const written = { stdout: '', stderr: '' };
-    const file = (name: string): string => join(folder, name);
     const args = [
       'participant',
       '--host',
