@@ -11,6 +11,9 @@ import { PAYLOAD_TYPES } from '../dsse/types.ts';
 import { accepted, refused, type Verdict } from '../fault/verdict.ts';
 import { KEM_X_WING } from '../hpke/suite.ts';
 
+/** One and the same detail for everything that could not be opened, whatever the cause. */
+export const CANNOT_OPEN = 'the update could not be opened';
+
 /** Longest header payload; a real one has about 1.5 KiB. */
 export const UPDATE_HEADER_BYTES_MAX = 4 * 1024;
 
@@ -124,7 +127,7 @@ function shapeMisfit(header: UpdateHeader, expected: UpdateExpectations): Verdic
   if (header.chunkBytes !== expected.chunkBytes) {
     return refused('UPDATE_OVERSIZED', `chunks of ${header.chunkBytes} bytes stated, expected ${expected.chunkBytes}`);
   }
-  // Version 1 opens one KEM only; an update under another is one that cannot be opened.
-  if (header.kem !== KEM_X_WING) return refused('UPDATE_REJECTED', `KEM ${header.kem} stated, expected ${KEM_X_WING}`);
+  // Version 1 opens one KEM only; an update under another has the one answer of all that cannot be opened.
+  if (header.kem !== KEM_X_WING) return refused('UPDATE_REJECTED', CANNOT_OPEN);
   return undefined;
 }

@@ -3,6 +3,7 @@ import { createServer, type Socket } from 'node:net';
 import { BoundaryReader } from '#boundary/frame.ts';
 import { decodeFromHost, type FromHost } from '#boundary/from-host.ts';
 import { encodeToHost, type ToHost } from '#boundary/to-host.ts';
+import { giveBack } from '#shared/bytes/give-back.ts';
 import type { HostPort } from '../ports/host.ts';
 
 /** What the enclave does when the host speaks. */
@@ -55,7 +56,8 @@ export async function openBoundary(path: string, eventsOf: (port: HostPort) => H
 
 async function write(socket: Socket | undefined, message: ToHost): Promise<void> {
   if (socket === undefined || socket.destroyed) return;
-  if (socket.write(encodeToHost(message))) return;
+  const frame = encodeToHost(message);
+  if (socket.write(frame, () => giveBack(frame))) return;
   // Either the buffer drains or the connection ends; both let the sender go on.
   await new Promise<void>((resolve) => {
     const done = (): void => {

@@ -75,7 +75,11 @@ function connectionOf(socket: WebSocket): Connection {
       if (on) socket.resume();
       else socket.pause();
     },
-    close: () => socket.close(1000),
+    close() {
+      // The peer's own farewell must be read, or the connection stays until a timeout ends it.
+      socket.resume();
+      socket.close(1000);
+    },
   };
 }
 

@@ -10,7 +10,7 @@ import { CANNOT_OPEN, openUpdateHeader, type VerifiedUpdateHeader } from '#share
 import { UpdateOpener } from '#shared/update/open-update.ts';
 import { decodePrelude } from '#shared/update/prelude.ts';
 import type { AggregationArena } from '../aggregation/arena.ts';
-import { giveBack } from '../aggregation/give-back.ts';
+import { giveBack } from '#shared/bytes/give-back.ts';
 import { contributionWeight } from '../aggregation/mean.ts';
 import type { Clock } from '../ports/clock.ts';
 import { type Contribution, validateContribution } from './contribution.ts';

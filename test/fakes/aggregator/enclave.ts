@@ -7,7 +7,7 @@ import { PassThrough } from 'node:stream';
 import { BoundaryReader } from '#boundary/frame.ts';
 import { encodeFromHost, type FromHost } from '#boundary/from-host.ts';
 import { decodeToHost, type ToHost } from '#boundary/to-host.ts';
-import { type EmulatedEnclave, launchEmulated } from '#infra/emulator/launch.ts';
+import { launchEmulated } from '#infra/emulator/launch.ts';
 import { buildEnclaveBundle } from '#scripts/bundle.ts';
 import { nodeCrypto } from '#shared/crypto/node.ts';
 import { type CommandName, type StudyCommand, sealCommand } from '#shared/study/command.ts';
@@ -15,13 +15,27 @@ import type { TestStudy } from './study.ts';
 
 /** A release as it left the enclave. */
 export interface PublishedRelease {
+  readonly manifestDigest: Uint8Array;
   readonly round: number;
   readonly payload: Uint8Array;
   readonly statement: Uint8Array;
   readonly release: Uint8Array;
 }
 
+/** What tests need of an enclave that runs, wherever it does. */
+export interface RunningEnclave {
+  readonly pcr0: string;
+  readonly rootSha256: string;
+  readonly process: { stop(): Promise<void> };
+}
+
 type Body<N extends ToHost['name']> = Extract<ToHost, { name: N }>['body'];
+
+interface Transfer {
+  readonly manifestDigest: Uint8Array;
+  readonly round: number;
+  readonly pieces: Uint8Array[];
+}
 
 let bundle: Promise<string> | undefined;
 
@@ -38,7 +52,7 @@ function builtBundle(): Promise<string> {
 export class EnclaveUnderTest {
   readonly folder: string;
   readonly socketPath: string;
-  readonly enclave: EmulatedEnclave;
+  readonly enclave: RunningEnclave;
   readonly messages: ToHost[] = [];
   readonly releases: PublishedRelease[] = [];
   /** Bytes that crossed the boundary, as they were. */
@@ -46,11 +60,11 @@ export class EnclaveUnderTest {
   /** Whether releases are acknowledged as stored, as an honest host does. */
   acknowledge = true;
   #socket: Socket;
-  #transfers = new Map<number, { round: number; pieces: Uint8Array[] }>();
+  #transfers = new Map<number, Transfer>();
   #waiting: (() => void)[] = [];
   #commands = 0;
 
-  private constructor(folder: string, enclave: EmulatedEnclave, socket: Socket) {
+  constructor(folder: string, enclave: RunningEnclave, socket: Socket) {
     this.folder = folder;
     this.socketPath = join(folder, 'enclave.sock');
     this.enclave = enclave;
@@ -93,29 +107,64 @@ export class EnclaveUnderTest {
   #take(message: ToHost): void {
     this.messages.push(message);
     if (message.name === 'release-begin') {
-      this.#transfers.set(message.body.transfer, { round: message.body.round, pieces: [] });
+      const { manifestDigest, round, transfer } = message.body;
+      if (this.#transfers.has(transfer)) throw new Error(`transfer ${transfer} began twice`);
+      this.#transfers.set(transfer, { manifestDigest, round, pieces: [] });
     } else if (message.name === 'release-chunk') {
-      this.#transfers.get(message.body.transfer)?.pieces.push(Uint8Array.from(message.body.bytes));
+      this.#transferOf(message.body.transfer).pieces.push(Uint8Array.from(message.body.bytes));
     } else if (message.name === 'release-end') {
       const { transfer, statement, release } = message.body;
-      const { round, pieces } = this.#transfers.get(transfer) ?? { round: -1, pieces: [] };
-      this.releases.push({ round, payload: Uint8Array.from(Buffer.concat(pieces)), statement, release });
+      const { manifestDigest, round, pieces } = this.#transferOf(transfer);
+      this.#transfers.delete(transfer);
+      this.releases.push({
+        manifestDigest,
+        round,
+        payload: Uint8Array.from(Buffer.concat(pieces)),
+        statement,
+        release,
+      });
       if (this.acknowledge) this.send({ name: 'release-stored', body: { release } });
     }
+  }
+
+  #transferOf(transfer: number): Transfer {
+    const found = this.#transfers.get(transfer);
+    if (found === undefined) throw new Error(`transfer ${transfer} never began`);
+    return found;
+  }
+
+  /** Payload bytes of the transfers that have begun and not ended. */
+  unfinished(): readonly Uint8Array[] {
+    return [...this.#transfers.values()].map(({ pieces }) => Uint8Array.from(Buffer.concat(pieces)));
+  }
+
+  /** Where participants connect. */
+  get url(): string {
+    return `ws+unix:${this.socketPath}:/`;
+  }
+
+  /** Stops reading from the enclave, as a host that is busy or means harm, until `resumeReading`. */
+  pauseReading(): void {
+    this.#socket.pause();
+  }
+
+  resumeReading(): void {
+    this.#socket.resume();
   }
 
   send(message: FromHost): void {
     this.#socket.write(encodeFromHost(message));
   }
 
-  /** Breaks the boundary's connection and makes a new one, as a host that was restarted. */
-  async reconnect(): Promise<void> {
+  /** Breaks the boundary's connection and makes a new one, as a host that was restarted; `paused`: without reading. */
+  async reconnect(paused = false): Promise<void> {
     this.#socket.destroy();
     const socket = connect(join(this.folder, 'boundary.sock'));
     await once(socket, 'connect');
     this.#transfers = new Map();
     this.#socket = socket;
     this.#listen(socket);
+    if (paused) socket.pause();
   }
 
   /** Resolves when `holds` gives something, looking again whenever the enclave has spoken. */
@@ -166,8 +215,7 @@ export class EnclaveUnderTest {
   }
 
   /** Hands a command's envelope in and gives the enclave's answer. */
-  async handIn(envelope: Uint8Array): Promise<Body<'command-result'>> {
-    const id = `command-${++this.#commands}`;
+  async handIn(envelope: Uint8Array, id = `command-${++this.#commands}`): Promise<Body<'command-result'>> {
     this.send({ name: 'command', body: { id, envelope } });
     return this.next('command-result', (body) => body.id === id);
   }

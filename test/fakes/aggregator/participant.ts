@@ -1,10 +1,12 @@
 import { once } from 'node:events';
+import { connect as connectTo, type Socket } from 'node:net';
 import { WebSocket } from 'ws';
 import { attestAggregator } from '#shared/attestation/attested.ts';
+import { toHex } from '#shared/bytes/bytes.ts';
 import { nodeCrypto } from '#shared/crypto/node.ts';
 import { signPayload, verifySigned } from '#shared/dsse/dsse.ts';
 import { PAYLOAD_TYPES } from '#shared/dsse/types.ts';
-import { decodeRefusal, type Refusal } from '#shared/protocol/answers.ts';
+import { decodeReceipt, decodeRefusal, type Refusal } from '#shared/protocol/answers.ts';
 import { SealedChannel } from '#shared/protocol/channel.ts';
 import { chunkFrame, decodeFrame, type Frame, joinFrame, plainFrame } from '#shared/protocol/frames.ts';
 import {
@@ -33,8 +35,22 @@ type Named<N extends ToParticipant['name']> = Extract<ToParticipant, { name: N }
 export interface Misdeeds {
   readonly hello?: Partial<Hello>;
   readonly join?: Partial<Join>;
+  /** Signs the join with another key. */
+  readonly identitySecretKey?: Uint8Array;
+  /** Evidence for the session with this first transcript hash. */
+  readonly evidence?: (th1: Uint8Array) => Promise<Join['evidence']>;
   /** Changes the join frame before it is sent. */
   readonly joinFrame?: (frame: Uint8Array) => Uint8Array;
+}
+
+/** The enclave ended the session, or this side did, with a code. */
+export class SessionEnded extends Error {
+  readonly code: string;
+
+  constructor(code: string) {
+    super(`the session ended: ${code}`);
+    this.code = code;
+  }
 }
 
 /** What a scripted participant may do wrong with an update. */
@@ -63,8 +79,13 @@ export class ScriptedParticipant {
   #channel: SealedChannel | undefined;
   #opening = Promise.resolve();
   closed = false;
+  /** What this side found wrong with what it received; it hangs up then, as an honest participant does. */
+  tampered: string | undefined;
 
-  private constructor(study: TestStudy, party: TestParticipant, socket: WebSocket) {
+  readonly #transport: Socket;
+
+  private constructor(study: TestStudy, party: TestParticipant, socket: WebSocket, transport: Socket) {
+    this.#transport = transport;
     this.#study = study;
     this.party = party;
     this.socket = socket;
@@ -76,13 +97,15 @@ export class ScriptedParticipant {
     socket.on('error', () => undefined);
   }
 
-  /** A connection on which nothing was said yet. `url` is `ws+unix:PATH:/` or `ws://…`. */
+  /** A connection on which nothing was said yet. `url` is `ws+unix:PATH:/`. */
   static async connect(url: string, study: TestStudy, index = 0): Promise<ScriptedParticipant> {
     const party = study.participants[index];
     if (party === undefined) throw new Error(`the study has no participant ${index}`);
-    const options = { perMessageDeflate: false, generateMask: (mask: Buffer) => void mask.fill(0) };
+    const transport = connectTo(url.slice('ws+unix:'.length, -':/'.length));
+    const createConnection = () => transport;
+    const options = { perMessageDeflate: false, generateMask: (mask: Buffer) => void mask.fill(0), createConnection };
     const socket = new WebSocket(url, SUBPROTOCOL, options);
-    const scripted = new ScriptedParticipant(study, party, socket);
+    const scripted = new ScriptedParticipant(study, party, socket, transport);
     await once(socket, 'open');
     return scripted;
   }
@@ -96,7 +119,7 @@ export class ScriptedParticipant {
 
   #take(bytes: Uint8Array): void {
     const frame = decodeFrame(bytes);
-    if (frame === undefined) throw new Error('the enclave sent something that is not a frame');
+    if (frame === undefined) return this.#hangUp('FRAME_MALFORMED');
     const channel = this.#channel;
     if (frame.kind !== 'sealed' || channel === undefined) {
       this.#frames.push(frame);
@@ -105,12 +128,18 @@ export class ScriptedParticipant {
     }
     this.#opening = this.#opening.then(async () => {
       const opened = await channel.open(frame);
-      if (opened.kind === 'tampered') throw new Error(`the enclave's frame was ${opened.code}`);
+      if (this.tampered !== undefined) return;
+      if (opened.kind === 'tampered') return this.#hangUp(opened.code);
       const message = decodeToParticipant(opened.plaintext);
-      if (message === undefined) throw new Error('the enclave sent an unknown message');
+      if (message === undefined) return this.#hangUp('FRAME_MALFORMED');
       this.received.push(message);
       this.#stir();
     });
+  }
+
+  #hangUp(code: string): void {
+    this.tampered ??= code;
+    this.socket.terminate();
   }
 
   #stir(): void {
@@ -121,7 +150,7 @@ export class ScriptedParticipant {
     for (;;) {
       const value = holds();
       if (value !== undefined) return value;
-      if (this.closed) throw new Error('the enclave closed the connection');
+      if (this.closed) throw new SessionEnded(this.tampered ?? 'CONNECTION_LOST');
       await new Promise<void>((resolve) => this.#wake.push(resolve));
     }
   }
@@ -158,7 +187,7 @@ export class ScriptedParticipant {
       const bytes = this.#raw.shift();
       return first === undefined || bytes === undefined ? undefined : ([first, bytes] as const);
     });
-    if (frame.kind === 'close') throw new Error(`closed: ${decodeClose(frame.body)?.code}`);
+    if (frame.kind === 'close') throw new SessionEnded(decodeClose(frame.body)?.code ?? 'FRAME_MALFORMED');
     const attest = frame.kind === 'attest' ? decodeAttest(frame.body) : undefined;
     if (attest === undefined) throw new Error(`expected an attest frame, got ${frame.kind}`);
     const th1 = openingTranscript(helloFrame, raw, nodeCrypto);
@@ -174,8 +203,10 @@ export class ScriptedParticipant {
     const agreement = agree(th1, encapsulated, { ephemeralSecret, attestedSecret: sharedSecret }, nodeCrypto);
     const { identity, id } = this.party;
     const proof = participantProof(agreement.th2);
-    const { signature } = signPayload(PAYLOAD_TYPES.session, proof, identity.secretKey, nodeCrypto);
-    const join: Join = { participant: id, signature, evidence: null, holds: null, ...misdeeds.join };
+    const { identitySecretKey = identity.secretKey } = misdeeds;
+    const { signature } = signPayload(PAYLOAD_TYPES.session, proof, identitySecretKey, nodeCrypto);
+    const evidence = (await misdeeds.evidence?.(th1)) ?? null;
+    const join: Join = { participant: id, signature, evidence, holds: null, ...misdeeds.join };
     const frame = joinFrame(encapsulated, await sealJoin(join, agreement, nodeCrypto));
     const traffic = trafficKeys(agreement, frame, nodeCrypto);
     this.#channel = new SealedChannel(traffic, 'participant', nodeCrypto);
@@ -183,14 +214,14 @@ export class ScriptedParticipant {
     const welcome = await this.until(
       () => this.received.find(({ name }) => name === 'welcome' || name === 'close') ?? this.#hint(),
     );
-    if (welcome.name !== 'welcome') throw new Error(`closed: ${welcome.name === 'close' ? welcome.body.code : ''}`);
+    if (welcome.name !== 'welcome') throw new SessionEnded(welcome.name === 'close' ? welcome.body.code : '');
     const signed = { payload: enclaveProof(traffic.th3), signature: welcome.body.signature };
     if (!verifySigned(PAYLOAD_TYPES.session, signed, attest.signingKey, nodeCrypto))
       throw new Error('unsigned welcome');
   }
 
   #hint(): Named<'close'> | undefined {
-    const frame = this.#frames[0];
+    const frame = this.#frames.find(({ kind }) => kind === 'close');
     const hint = frame?.kind === 'close' ? decodeClose(frame.body) : undefined;
     return hint === undefined ? undefined : { name: 'close', body: hint };
   }
@@ -204,7 +235,14 @@ export class ScriptedParticipant {
       { manifestDigest: study.digest, nonce },
       { policies: [study.policy], atMs: Date.now(), crypto: nodeCrypto },
     );
-    if (result.kind === 'refused') throw new Error(`refused: ${result.reasons.map(({ code }) => code).join(' ')}`);
+    if (result.kind === 'refused') throw new SessionEnded(result.reasons.map(({ code }) => code).join(' '));
+  }
+
+  /** Sends many frames so that they arrive together. */
+  sendTogether(frames: readonly Uint8Array[]): void {
+    this.#transport.cork();
+    for (const frame of frames) this.sendRaw(frame);
+    this.#transport.uncork();
   }
 
   sendRaw(frame: Uint8Array): void {
@@ -219,6 +257,17 @@ export class ScriptedParticipant {
 
   async send(message: ToEnclave): Promise<void> {
     this.sendRaw(await this.seal(message));
+  }
+
+  /** Runs a handshake that must fail, and gives the code it fails with. */
+  async refusedHandshake(misdeeds: Misdeeds = {}): Promise<string> {
+    return this.handshake(misdeeds).then(
+      () => 'no refusal at all',
+      (cause: unknown) => {
+        if (cause instanceof SessionEnded) return cause.code;
+        throw cause;
+      },
+    );
   }
 
   /** Waits for the next round opening. */
@@ -257,26 +306,31 @@ export class ScriptedParticipant {
 
   /** Sends a whole update and gives the enclave's answer about it. */
   async upload(sealer: UpdateSealer): Promise<'receipt' | Refusal> {
-    await this.send({ name: 'begin', body: { header: sealer.header } });
-    const answer = this.answer();
-    const granted = this.take('grant').then(({ body }) => body.next);
-    const first = await Promise.race([answer, granted]);
-    if (typeof first === 'number') {
-      for (let index = first; index < sealer.chunkCount; index++) this.sendRaw(await this.chunk(sealer, index));
-    }
-    return answer;
+    const next = await this.begin(sealer);
+    if (typeof next !== 'number') return next;
+    for (let index = next; index < sealer.chunkCount; index++) this.sendRaw(await this.chunk(sealer, index));
+    return this.answer(sealer.updateId);
   }
 
-  /** The next receipt or refusal. */
-  async answer(): Promise<'receipt' | Refusal> {
-    const message = await this.until(() => {
-      const at = this.received.findIndex(({ name }) => name === 'receipt' || name === 'refusal');
+  /** Begins an update; gives the index of the chunk to go on with, or the answer when there is one already. */
+  async begin({ header, updateId }: Pick<UpdateSealer, 'header' | 'updateId'>): Promise<number | 'receipt' | Refusal> {
+    await this.send({ name: 'begin', body: { header } });
+    const first = await this.#first(['grant', 'receipt', 'refusal'], updateId);
+    return first.name === 'grant' ? first.body.next : answerOf(first);
+  }
+
+  /** The next receipt or refusal about an update. */
+  async answer(updateId: Uint8Array): Promise<'receipt' | Refusal> {
+    return answerOf(await this.#first(['receipt', 'refusal'], updateId));
+  }
+
+  /** Takes the first message of one of these names about an update out of those received. */
+  #first(names: readonly ToParticipant['name'][], updateId: Uint8Array): Promise<ToParticipant> {
+    const id = toHex(updateId);
+    return this.until(() => {
+      const at = this.received.findIndex((message) => names.includes(message.name) && updateOf(message) === id);
       return at < 0 ? undefined : this.received.splice(at, 1)[0];
     });
-    if (message.name !== 'refusal') return 'receipt';
-    const refusal = decodeRefusal(message.body.refusal.payload);
-    if (refusal === undefined) throw new Error('malformed refusal');
-    return refusal;
   }
 
   /** The code with which the enclave ends this session. */
@@ -285,7 +339,26 @@ export class ScriptedParticipant {
     return hint.name === 'close' ? hint.body.code : '';
   }
 
+  /** Resolves when the connection is gone. */
+  async ended(): Promise<void> {
+    while (!this.closed) await new Promise<void>((resolve) => this.#wake.push(resolve));
+  }
+
   leave(): void {
     this.socket.terminate();
   }
+}
+
+function answerOf(message: ToParticipant): 'receipt' | Refusal {
+  if (message.name !== 'refusal') return 'receipt';
+  const refusal = decodeRefusal(message.body.refusal.payload);
+  if (refusal === undefined) throw new Error('malformed refusal');
+  return refusal;
+}
+
+/** Hex of the update id that a message is about. */
+function updateOf(message: ToParticipant): string | undefined {
+  if (message.name === 'grant') return toHex(message.body.updateId);
+  if (message.name === 'receipt') return decodeReceipt(message.body.receipt.payload)?.updateId;
+  return message.name === 'refusal' ? decodeRefusal(message.body.refusal.payload)?.updateId : undefined;
 }
