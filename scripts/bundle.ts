@@ -11,6 +11,8 @@ export interface EnclaveBundle {
   /** SHA-384 of the file, lower-case hex. */
   readonly sha384: string;
   readonly bytes: number;
+  /** What went in: every module and how many of its bytes are left in the bundle. */
+  readonly metafile: Metafile;
 }
 
 /** What to build, for tests; the enclave of this checkout otherwise. */
@@ -82,10 +84,10 @@ export async function buildEnclaveBundle(outFile: string, options: BundleOptions
   assert(file !== undefined && result.outputFiles.length === 1, 'the enclave bundle is one file');
   const named = ['aggregator', 'shared', 'node_modules'].filter((folder) => file.text.includes(join(root, folder)));
   assert(named.length === 0, `the enclave bundle names the folder that it was built in: ${named.join(', ')}`);
-  return write(resolve(outFile), file.contents);
+  return { ...(await write(resolve(outFile), file.contents)), metafile: result.metafile };
 }
 
-async function write(path: string, contents: Uint8Array): Promise<EnclaveBundle> {
+async function write(path: string, contents: Uint8Array): Promise<Omit<EnclaveBundle, 'metafile'>> {
   await mkdir(dirname(path), { recursive: true });
   const fresh = `${path}.${process.pid}.new`;
   await writeFile(fresh, contents);

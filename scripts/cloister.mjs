@@ -26,7 +26,8 @@ if (node === process.execPath && !runsTypeScript()) {
   process.exit(2);
 }
 
-const child = spawn(node, [MAIN, ...process.argv.slice(2)], { stdio: 'inherit' });
+// As infra/runtime.ts says; this file runs before any TypeScript can.
+const child = spawn(node, ['--initial-old-space-size=256', MAIN, ...process.argv.slice(2)], { stdio: 'inherit' });
 process.on('SIGINT', () => {});
 for (const signal of FORWARDED) process.on(signal, () => child.kill(signal));
 child.once('error', (error) => {

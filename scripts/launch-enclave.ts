@@ -1,6 +1,7 @@
 import { spawn } from 'node:child_process';
 import { parseArgs } from 'node:util';
 import { launchEmulated } from '#infra/emulator/launch.ts';
+import { ALLOCATOR, ENCLAVE_FLAGS } from '#infra/runtime.ts';
 import { Fault } from '#shared/fault/fault.ts';
 import { buildEnclaveBundle, DEFAULT_BUNDLE } from './bundle.ts';
 
@@ -16,13 +17,6 @@ const USAGE = `cloister enclave: launches the trusted part of the aggregator
 
 One of --emulator and --nsm is needed.
 `;
-
-/** Settings of the allocator under which AES-GCM runs at full speed: large buffers stay mapped. */
-const ALLOCATOR = {
-  MALLOC_MMAP_THRESHOLD_: '1073741824',
-  MALLOC_TRIM_THRESHOLD_: '2147483648',
-  MALLOC_TOP_PAD_: '67108864',
-};
 
 function parse() {
   const text = { type: 'string' } as const;
@@ -64,7 +58,7 @@ async function emulated(bundlePath: string, folder: string, args: readonly strin
 }
 
 function onHardware(bundle: string, args: readonly string[]): Promise<number> {
-  const flags = ['--permission', `--allow-fs-read=${bundle}`];
+  const flags = [...ENCLAVE_FLAGS, '--permission', `--allow-fs-read=${bundle}`];
   const env = { ...ALLOCATOR, PATH: process.env['PATH'] ?? '' };
   const child = spawn(process.execPath, [...flags, bundle, ...args], { env, stdio: 'inherit' });
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => child.kill(signal));

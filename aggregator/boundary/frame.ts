@@ -1,5 +1,6 @@
 import { type Static, type TObject, Type } from '@sinclair/typebox';
 import { u32be } from '#shared/bytes/bytes.ts';
+import { giveBack } from '#shared/bytes/give-back.ts';
 import { decodeMsgpack, encodeMsgpack } from '#shared/codec/msgpack.ts';
 import { assert } from '#shared/fault/fault.ts';
 import { BOUNDARY_LIMITS } from './limits.ts';
@@ -62,6 +63,7 @@ export function boundaryCodec<T extends BoundaryTable>(table: T): BoundaryCodec<
     const frame = new Uint8Array(LENGTH_BYTES + bytes.length);
     frame.set(u32be(bytes.length));
     frame.set(bytes, LENGTH_BYTES);
+    giveBack(bytes);
     return frame;
   }
 

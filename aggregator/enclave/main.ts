@@ -15,7 +15,7 @@ const USAGE = `cloister enclave: the trusted part of the aggregator
   --listen PATH|PORT    where participants' connections arrive (a unix socket, or a loopback port)
   --boundary PATH       unix socket on which the host connects
   --nsm PATH            unix socket of the Nitro Secure Module (infra/nitro/nsm-bridge.pl, or the emulator)
-  --staging-mib N       memory for uploads in flight, MiB a study (default 96; at least one upload is staged)
+  --staging-mib N       memory for uploads in flight, MiB a study (default 64; at least one upload is staged)
   --chunk-kib N         size of update chunks, KiB (default 512, at most 1024)
   --connections N       most participants connected at once (default 4096)
 `;
@@ -41,7 +41,7 @@ function settingsFrom(args: readonly string[]): Settings | 'help' {
       listen: text,
       boundary: text,
       nsm: text,
-      'staging-mib': { ...text, default: '96' },
+      'staging-mib': { ...text, default: '64' },
       'chunk-kib': { ...text, default: '512' },
       connections: { ...text, default: '4096' },
     },

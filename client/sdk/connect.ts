@@ -129,9 +129,12 @@ class WebSocketTransport implements Transport {
     this.#armTick();
   }
 
-  async send(message: Uint8Array): Promise<void> {
+  async send(message: Uint8Array, left?: () => void): Promise<void> {
     if (this.#ended !== undefined) throw this.#ended;
-    this.#socket.send(message, { binary: true }, () => this.#notify());
+    this.#socket.send(message, { binary: true }, () => {
+      left?.();
+      this.#notify();
+    });
     const room = this.#roomToSend();
     if (room !== undefined) await beforeDeadline(this.#clock, CONNECTION.sendDeadlineMs, 'room to send', room);
   }

@@ -1,4 +1,4 @@
-import { mkdir, open, readdir, readFile, rename, rm } from 'node:fs/promises';
+import { mkdir, mkdtemp, open, readdir, readFile, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type Static, Type } from '@sinclair/typebox';
 import { Value } from '@sinclair/typebox/value';
@@ -51,24 +51,30 @@ export async function diskReleaseStore(
   let newest = await readNewest(folder, crypto);
   return {
     newest: async () => newest,
-    async keep(release, payload) {
-      await writeRelease(folder, release, payload, crypto);
-      if (newest === undefined || release.round >= newest.round) newest = release;
-      await prune(folder, retention);
+    async incoming() {
+      const arriving = await mkdtemp(join(folder, INCOMING));
+      const payload = await open(join(arriving, 'payload.bin'), 'wx', 0o600);
+      return {
+        write: (piece) => payload.appendFile(piece),
+        async keep(release) {
+          await payload.sync();
+          await payload.close();
+          await settle(arriving, folder, release, crypto);
+          if (newest === undefined || release.round >= newest.round) newest = release;
+          await prune(folder, retention);
+        },
+        async discard() {
+          await payload.close();
+          await rm(arriving, { recursive: true, force: true });
+        },
+      };
     },
   };
 }
 
-async function writeRelease(
-  folder: string,
-  release: HeldRelease,
-  payload: readonly Uint8Array[],
-  crypto: CryptoPort,
-): Promise<void> {
+/** Puts what belongs to a release beside its payload, and gives the folder its name. */
+async function settle(incoming: string, folder: string, release: HeldRelease, crypto: CryptoPort): Promise<void> {
   const name = `release-${String(release.round).padStart(10, '0')}-${toHex(release.digest)}`;
-  const incoming = join(folder, `${INCOMING}${name}`);
-  await rm(incoming, { recursive: true, force: true });
-  await mkdir(incoming, { mode: 0o700 });
   const weights = floatBytes(release.weights);
   const record: Static<typeof RecordSchema> = {
     release: toHex(release.digest),
@@ -76,19 +82,18 @@ async function writeRelease(
     round: release.round,
     weightsSha256: toHex(crypto.digest('sha256', weights)),
   };
-  await writeFlushed(join(incoming, 'statement.json'), [release.statement]);
-  await writeFlushed(join(incoming, 'payload.bin'), payload);
-  await writeFlushed(join(incoming, 'weights.f32'), [weights]);
-  await writeFlushed(join(incoming, 'release.json'), [utf8(`${JSON.stringify(record)}\n`)]);
+  await writeFlushed(join(incoming, 'statement.json'), release.statement);
+  await writeFlushed(join(incoming, 'weights.f32'), weights);
+  await writeFlushed(join(incoming, 'release.json'), utf8(`${JSON.stringify(record)}\n`));
   await rm(join(folder, name), { recursive: true, force: true });
   await rename(incoming, join(folder, name));
   await flush(folder);
 }
 
-async function writeFlushed(path: string, pieces: readonly Uint8Array[]): Promise<void> {
+async function writeFlushed(path: string, bytes: Uint8Array): Promise<void> {
   const file = await open(path, 'wx', 0o600);
   try {
-    for (const piece of pieces) await file.appendFile(piece);
+    await file.appendFile(bytes);
     await file.sync();
   } finally {
     await file.close();

@@ -3,7 +3,7 @@ import { Value } from '@sinclair/typebox/value';
 import { concat, fromHex, textOf, toHex } from '#shared/bytes/bytes.ts';
 import { Fault } from '#shared/fault/fault.ts';
 import { STATEMENT_FILE_BYTES_MAX } from '#shared/release/statement.ts';
-import { httpGet } from './http.ts';
+import { httpGet, httpPieces } from './http.ts';
 
 const LIST_BYTES_MAX = 16 * 1024 * 1024;
 
@@ -14,8 +14,8 @@ const STATEMENT_WAIT_MS = 30_000;
 export interface HostClient {
   /** The DSSE envelope of a release; waits until the host has it. */
   statement(release: Uint8Array, signal: AbortSignal): Promise<Uint8Array>;
-  /** The sealed payload of a release, at most `bytesMax` bytes, in pieces of any size. */
-  payload(release: Uint8Array, bytesMax: number, signal: AbortSignal): Promise<readonly Uint8Array[]>;
+  /** The sealed payload of a release, at most `bytesMax` bytes, in pieces of any size as they arrive. */
+  payload(release: Uint8Array, bytesMax: number, signal: AbortSignal): AsyncIterable<Uint8Array>;
   /** Digest of the newest release that the host knows of, or `undefined` when there is none. A hint. */
   newestRelease(manifestDigest: Uint8Array, signal: AbortSignal): Promise<Uint8Array | undefined>;
 }
@@ -44,7 +44,8 @@ export function httpHost(origin: URL): HostClient {
       const path = `/v1/releases/${toHex(release)}/statement?waitMs=${STATEMENT_WAIT_MS}`;
       return concat(...(await get(path, STATEMENT_FILE_BYTES_MAX, signal, STATEMENT_WAIT_MS)));
     },
-    payload: (release, bytesMax, signal) => get(`/v1/releases/${toHex(release)}/payload`, bytesMax, signal),
+    payload: (release, bytesMax, signal) =>
+      httpPieces({ url: new URL(`/v1/releases/${toHex(release)}/payload`, origin), bytesMax, signal }),
     async newestRelease(manifestDigest, signal) {
       const body = await get(`/v1/studies/${toHex(manifestDigest)}/releases`, LIST_BYTES_MAX, signal);
       return newestOf(decodeList(concat(...body)));

@@ -32,15 +32,41 @@ export interface HttpGet {
  */
 export async function httpGet(get: HttpGet): Promise<HttpAnswer> {
   const pieces: Uint8Array[] = [];
+  try {
+    for await (const piece of wholeBody(get)) pieces.push(piece);
+    return { kind: 'ok', pieces };
+  } catch (cause) {
+    if (cause instanceof OtherStatus) return { kind: 'status', status: cause.status };
+    throw cause;
+  }
+}
+
+/**
+ * Like {@link httpGet}, piece by piece as they arrive: for bodies that are too large to wait for.
+ * @throws Fault - CONNECTION_LOST, also for a status other than 200
+ */
+export async function* httpPieces(get: HttpGet): AsyncGenerator<Uint8Array, void, undefined> {
+  try {
+    yield* wholeBody(get);
+  } catch (cause) {
+    if (!(cause instanceof OtherStatus)) throw cause;
+    const message = `the host answered ${get.url.pathname} with status ${cause.status}, expected 200`;
+    throw new Fault('CONNECTION_LOST', message, { cause });
+  }
+}
+
+/** The body, taken up again where it breaks off. Throws `OtherStatus` and `Fault`. */
+async function* wholeBody(get: HttpGet): AsyncGenerator<Uint8Array, void, undefined> {
   let have = 0;
   for (let attempt = 1; ; attempt++) {
     try {
-      const status = await readInto(get, have, (piece) => {
-        pieces.push(piece);
+      for await (const piece of bodyFrom(get, have)) {
         have += piece.length;
-      });
-      return status === undefined ? { kind: 'ok', pieces } : { kind: 'status', status };
+        yield piece;
+      }
+      return;
     } catch (cause) {
+      if (cause instanceof OtherStatus) throw cause;
       const final = attempt >= HTTP.attemptsMax || get.signal.aborted;
       if (!(cause instanceof BrokenOff) || final) throw lost(get.url, cause);
     }
@@ -50,18 +76,28 @@ export async function httpGet(get: HttpGet): Promise<HttpAnswer> {
 /** The body ended early; what came so far is good. */
 class BrokenOff extends Error {}
 
+/** The host answered, but not with what was asked for. */
+class OtherStatus extends Error {
+  readonly status: number;
+
+  constructor(status: number) {
+    super(`status ${status}`);
+    this.status = status;
+  }
+}
+
 function lost(url: URL, cause: unknown): Fault {
   if (cause instanceof Fault) return cause;
   return new Fault('CONNECTION_LOST', `no whole answer from ${url.origin}${url.pathname}; try again later`, { cause });
 }
 
-/** One request for what lies behind `have`. Returns a status that is no answer, or `undefined` when all is read. */
-async function readInto(get: HttpGet, have: number, take: (part: Uint8Array) => void): Promise<number | undefined> {
+/** One request for what lies behind `have`. */
+async function* bodyFrom(get: HttpGet, have: number): AsyncGenerator<Uint8Array, void, undefined> {
   const response = await responseTo(get, have);
   const status = response.statusCode ?? 0;
   if (status !== (have === 0 ? 200 : 206)) {
     response.resume();
-    if (have === 0) return status;
+    if (have === 0) throw new OtherStatus(status);
     throw new Fault('CONNECTION_LOST', `the host answered a range request with status ${status}, expected 206`);
   }
   if (have > 0 && !(response.headers['content-range'] ?? '').startsWith(`bytes ${have}-`)) {
@@ -77,13 +113,12 @@ async function readInto(get: HttpGet, have: number, take: (part: Uint8Array) => 
         response.destroy();
         throw new Fault('RELEASE_INVALID', `the host sent more than the ${get.bytesMax} bytes that can be right`);
       }
-      take(bytes);
+      yield bytes;
     }
   } catch (cause) {
     if (cause instanceof Fault) throw cause;
     throw new BrokenOff('the body ended early', { cause });
   }
-  return undefined;
 }
 
 function bytesOfPart(part: unknown): Uint8Array {

@@ -1,6 +1,7 @@
 import type { AttestedAggregator } from '#shared/attestation/attested.ts';
 import type { AppraisalPolicy } from '#shared/attestation/policy.ts';
 import { equalBytes, toHex } from '#shared/bytes/bytes.ts';
+import { giveBack } from '#shared/bytes/give-back.ts';
 import type { CryptoPort } from '#shared/crypto/port.ts';
 import { decodeEnvelope } from '#shared/dsse/dsse.ts';
 import { PAYLOAD_TYPES } from '#shared/dsse/types.ts';
@@ -14,7 +15,7 @@ import type { Study } from '#shared/study/study.ts';
 import type { Clock } from './clock.ts';
 import type { EventSink } from './events.ts';
 import type { HostClient } from './host.ts';
-import type { HeldRelease, ReleaseStore } from './release-store.ts';
+import type { HeldRelease, IncomingRelease, ReleaseStore } from './release-store.ts';
 
 /** Whose releases to follow, under which policies, and who opens them. */
 export interface Follower {
@@ -91,23 +92,39 @@ export class ReleaseFollower {
     );
     this.#requireModel(last.statement);
     const verifiedMs = clock.monotonicMs();
-    const payload = await this.#ports.host.payload(release, payloadBytesMax(last.statement), signal);
-    const payloadMs = clock.monotonicMs();
-    const { weights, prelude } = await this.#open(last, payload);
-    const { round, previous } = last.statement;
+    const download = new Download(this.#ports.host.payload(release, payloadBytesMax(last.statement), signal), clock);
+    const prelude = await this.#openInto(store, last, file, download);
     const openedMs = clock.monotonicMs();
-    await store.keep({ digest: last.release, round, previous, statement: file, weights }, payload);
     onEvent({
       kind: 'held',
-      round,
+      round: last.statement.round,
       release: toHex(release),
       emulated: last.proof.emulated,
-      fetchMs: fetchedMs - startedMs + (payloadMs - verifiedMs),
+      fetchMs: fetchedMs - startedMs + download.waitedMs,
       verifyMs: verifiedMs - fetchedMs,
-      openMs: openedMs - payloadMs,
-      bytes: payload.reduce((sum, piece) => sum + piece.length, 0),
+      openMs: openedMs - verifiedMs - download.waitedMs,
+      bytes: download.bytes,
       ...prelude,
     });
+  }
+
+  /** Opens a verified release while its payload arrives, and keeps both; an unfit payload leaves nothing behind. */
+  async #openInto(
+    store: ReleaseStore,
+    release: VerifiedRelease<AttestedAggregator>,
+    statement: Uint8Array,
+    download: Download,
+  ): Promise<ReleasePrelude> {
+    const incoming = await store.incoming();
+    try {
+      const { weights, prelude } = await this.#open(release, download.into(incoming));
+      const { round, previous } = release.statement;
+      await incoming.keep({ digest: release.release, round, previous, statement, weights });
+      return prelude;
+    } catch (cause) {
+      await incoming.discard();
+      throw cause;
+    }
   }
 
   /**
@@ -156,12 +173,39 @@ export class ReleaseFollower {
 
   async #open(
     release: VerifiedRelease<AttestedAggregator>,
-    payload: readonly Uint8Array[],
+    payload: AsyncIterable<Uint8Array>,
   ): Promise<{ weights: Float32Array; prelude: ReleasePrelude }> {
     const { recipient, study } = this.#follower;
     const weights = new Float32Array(study.layout.parameterCount);
     const receiver = { recipient: recipient.id, secretKey: recipient.secretKey, target: weights };
     return { prelude: await openRelease(release, payload, receiver, this.#ports.crypto), weights };
+  }
+}
+
+/** A payload as it arrives: measured, handed on, and freed piece by piece. */
+class Download {
+  readonly #pieces: AsyncIterable<Uint8Array>;
+  readonly #clock: Clock;
+  bytes = 0;
+  /** How long the pieces were waited for. */
+  waitedMs = 0;
+
+  constructor(pieces: AsyncIterable<Uint8Array>, clock: Clock) {
+    this.#pieces = pieces;
+    this.#clock = clock;
+  }
+
+  async *into(incoming: IncomingRelease): AsyncGenerator<Uint8Array, void, undefined> {
+    let sinceMs = this.#clock.monotonicMs();
+    for await (const piece of this.#pieces) {
+      this.waitedMs += this.#clock.monotonicMs() - sinceMs;
+      this.bytes += piece.length;
+      await incoming.write(piece);
+      yield piece;
+      // The reader asks for the next one when it has done with this one.
+      giveBack(piece);
+      sinceMs = this.#clock.monotonicMs();
+    }
   }
 }
 

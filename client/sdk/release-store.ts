@@ -15,8 +15,18 @@ export interface HeldRelease {
 export interface ReleaseStore {
   /** The newest release, or `undefined` when none is held. */
   newest(): Promise<HeldRelease | undefined>;
-  /** Keeps a release for good: when this resolves, a restart will find it. `payload` is the sealed file, in pieces. */
-  keep(release: HeldRelease, payload: readonly Uint8Array[]): Promise<void>;
+  /** Begins to take a release whose sealed payload comes in piece by piece; nothing is kept before `keep`. */
+  incoming(): Promise<IncomingRelease>;
+}
+
+/** A release on its way into a store. Ends with `keep` or `discard`. */
+export interface IncomingRelease {
+  /** The next piece of the payload as fetched; it belongs to the caller again when this resolves. */
+  write(piece: Uint8Array): Promise<void>;
+  /** Keeps the release for good: when this resolves, a restart will find it. Only after its payload has verified. */
+  keep(release: HeldRelease): Promise<void>;
+  /** Forgets what came in. */
+  discard(): Promise<void>;
 }
 
 /** A store that forgets at the end of the process: for short studies and tests. Holds the newest release only. */
@@ -24,8 +34,12 @@ export function memoryReleaseStore(): ReleaseStore {
   let held: HeldRelease | undefined;
   return {
     newest: async () => held,
-    keep: async (release) => {
-      if (held === undefined || release.round >= held.round) held = release;
-    },
+    incoming: async () => ({
+      write: async () => {},
+      keep: async (release) => {
+        if (held === undefined || release.round >= held.round) held = release;
+      },
+      discard: async () => {},
+    }),
   };
 }

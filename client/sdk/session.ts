@@ -1,4 +1,5 @@
 import type { AttestedAggregator } from '#shared/attestation/attested.ts';
+import { giveBack } from '#shared/bytes/give-back.ts';
 import type { CryptoPort } from '#shared/crypto/port.ts';
 import { Fault, unreachable } from '#shared/fault/fault.ts';
 import { SealedChannel } from '#shared/protocol/channel.ts';
@@ -19,7 +20,7 @@ export interface Session {
   readonly welcome: MessageBody<'welcome'>;
   /** Resolves when there is room for more. Rejects with `CONNECTION_LOST`. */
   send(message: ToEnclave): Promise<void>;
-  /** Sends one sealed chunk of an update (16-byte id). Same contract as `send`. */
+  /** Sends one sealed chunk of an update (16-byte id); `sealed` is consumed. Same contract as `send`. */
   sendChunk(updateId: Uint8Array, index: number, sealed: Uint8Array): Promise<void>;
   /**
    * The next message that has arrived, or `undefined` when none waits.
@@ -77,7 +78,10 @@ export class SessionChannel {
   }
 
   sendChunk(updateId: Uint8Array, index: number, sealed: Uint8Array): Promise<void> {
-    return this.#transport.send(chunkFrame(updateId, index, sealed));
+    const frame = chunkFrame(updateId, index, sealed);
+    // Left to the collector, frames pile up faster than it runs: bulk memory is given back as soon as it is free.
+    giveBack(sealed);
+    return this.#transport.send(frame, () => giveBack(frame));
   }
 
   close(): void {

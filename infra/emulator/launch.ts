@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import type { Readable, Writable } from 'node:stream';
 import { measureFile } from '#client/cli/measure-file.ts';
+import { ALLOCATOR, ENCLAVE_FLAGS } from '#infra/runtime.ts';
 import { fromHex, toHex } from '#shared/bytes/bytes.ts';
 import { assert, Fault } from '#shared/fault/fault.ts';
 import { nsmDevice } from './nsm-device.ts';
@@ -67,15 +68,6 @@ export interface EmulatedEnclave {
   };
 }
 
-/**
- * Allocator settings of the enclave: model-sized buffers come from the heap and stay there, so that a round does not
- * return and fault in the same pages again.
- */
-const ALLOCATOR = {
-  MALLOC_MMAP_THRESHOLD_: '1073741824',
-  MALLOC_TRIM_THRESHOLD_: '2147483648',
-  MALLOC_TOP_PAD_: '67108864',
-} as const;
 const STOP_GRACE_MS = 10_000;
 const STOP_SIGNALS = ['SIGTERM', 'SIGINT'] as const;
 const SYSTEM: Surroundings = { now: () => Date.now(), randomBytes: (count) => randomBytes(count) };
@@ -148,6 +140,7 @@ async function spawnEnclave(options: LaunchOptions, measuredPath: string, socket
 /** Node 24 leaves sockets and WebAssembly open under `--permission`; files, processes and the rest are closed. */
 function permissionFlags(permissions: EnclavePermissions, measuredPath: string): readonly string[] {
   return [
+    ...ENCLAVE_FLAGS,
     '--permission',
     ...[measuredPath, ...(permissions.readPaths ?? [])].map((path) => `--allow-fs-read=${path}`),
     ...(permissions.workers === true ? ['--allow-worker'] : []),

@@ -2,6 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { createWriteStream } from 'node:fs';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
+import { HOST_FLAGS } from '#infra/runtime.ts';
 import { Fault } from '#shared/fault/fault.ts';
 
 const ROOT = join(import.meta.dirname, '..', '..');
@@ -41,7 +42,7 @@ export class Children {
 
   /** Starts a script of the checkout under the Node that runs the demo. */
   start(options: ChildOptions): Child {
-    const child = spawn(process.execPath, [...options.args], {
+    const child = spawn(process.execPath, [...HOST_FLAGS, ...options.args], {
       cwd: ROOT,
       env: { ...process.env, ...options.environment },
       stdio: ['ignore', 'pipe', 'pipe'],

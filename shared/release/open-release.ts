@@ -3,6 +3,7 @@
  * one that the verified statement names.
  */
 import { equalBytes } from '../bytes/bytes.ts';
+import { giveBack } from '../bytes/give-back.ts';
 import type { CryptoPort } from '../crypto/port.ts';
 import { assert, Fault } from '../fault/fault.ts';
 import { chunkCountOf, openChunk, type StreamKey, sealedSize, tensorRange } from '../stream/chunk-stream.ts';
@@ -146,6 +147,7 @@ async function takeTensors(
   if (plaintext === undefined) throw invalid(statement, 'a chunk that does not open');
   const { start } = tensorRange(statement, index);
   new Uint8Array(target.buffer, target.byteOffset + start, plaintext.length).set(plaintext);
+  giveBack(plaintext);
 }
 
 async function takeLength(reader: PieceReader): Promise<number | undefined> {

@@ -91,7 +91,7 @@ export class ReleaseSealer {
   async *pieces(): AsyncGenerator<Uint8Array, void, undefined> {
     const hasher = this.#digest === undefined ? this.#crypto.hasher('sha256') : undefined;
     hasher?.update(this.#head);
-    yield this.#head;
+    yield this.#head.slice();
     const shape = { tensorBytes: this.#tensorBytes.length, chunkBytes: this.#target.chunkBytes };
     const count = chunkCountOf(shape);
     for (let index = 1; index < count; index++) {

@@ -1,6 +1,7 @@
 import { BOUNDARY_LIMITS } from '#boundary/limits.ts';
 import type { ToHost } from '#boundary/to-host.ts';
 import { equalBytes } from '#shared/bytes/bytes.ts';
+import { giveBack } from '#shared/bytes/give-back.ts';
 import { assert } from '#shared/fault/fault.ts';
 import type { SignedRelease } from '#shared/release/seal-release.ts';
 import type { HostPort } from '../ports/host.ts';
@@ -10,7 +11,7 @@ export interface OutgoingRelease {
   readonly manifestDigest: Uint8Array;
   readonly round: number;
   readonly payloadBytes: number;
-  /** The payload piece by piece, the same bytes each time. */
+  /** The payload piece by piece, the same bytes each time; each piece is the taker's to give back. */
   pieces(): AsyncIterable<Uint8Array>;
   /** The signed statement; to be asked for after the pieces were made once, and the same ever after. */
   signed(): SignedRelease;
@@ -95,6 +96,7 @@ export class Publisher {
         if (!(await send({ name: 'release-chunk', body: { transfer, offset, bytes: piece } }))) return;
         offset += piece.length;
       }
+      giveBack(bytes);
     }
     assert(offset === payloadBytes, 'a payload is as long as its geometry says');
     const { envelope, release } = pending.outgoing.signed();

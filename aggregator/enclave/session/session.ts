@@ -1,10 +1,11 @@
+import { giveBack } from '#shared/bytes/give-back.ts';
 import type { CryptoPort } from '#shared/crypto/port.ts';
 import { signPayload } from '#shared/dsse/dsse.ts';
 import { PAYLOAD_TYPES } from '#shared/dsse/types.ts';
 import type { RefusalCode } from '#shared/fault/codes.ts';
 import { assert, Fault } from '#shared/fault/fault.ts';
 import { SealedChannel } from '#shared/protocol/channel.ts';
-import { decodeFrame, type Frame, joinFrame, plainFrame } from '#shared/protocol/frames.ts';
+import { decodeFrame, FRAME_KIND, type Frame, joinFrame, plainFrame } from '#shared/protocol/frames.ts';
 import {
   type Agreement,
   agree,
@@ -115,6 +116,8 @@ export class Session {
     for (let next = this.#queue.shift(); next !== undefined; next = this.#queue.shift()) {
       if (this.#queue.length === QUEUE_FRAMES_PAUSE - 1) this.#connection.setReading(true);
       const code = await this.#take(next);
+      // Chunks are bulk: what was staged is a copy, and the frame's memory is wanted for the next one.
+      if (next[0] === FRAME_KIND.chunk) giveBack(next);
       if (code !== undefined) this.#end(code);
       if (this.#state.kind === 'closed') break;
     }

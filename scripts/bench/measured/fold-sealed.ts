@@ -1,7 +1,7 @@
 import { createCipheriv, createDecipheriv, randomBytes } from 'node:crypto';
 import { type AggregationArena, createArena } from '#enclave/aggregation/arena.ts';
-import { giveBack } from '#enclave/aggregation/give-back.ts';
 import { loadTensors } from '#enclave/aggregation/tensors.ts';
+import { giveBack } from '#shared/bytes/give-back.ts';
 import { assert } from '#shared/fault/fault.ts';
 import type { UpdateOpener } from '#shared/update/open-update.ts';
 import { type SealedUpdate, sealedUpdate } from './sealed-update.ts';

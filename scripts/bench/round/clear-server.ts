@@ -12,7 +12,12 @@ const CHUNK_BYTES = 512 * 1024;
 const modelBytes = parameters * Float32Array.BYTES_PER_ELEMENT;
 const arena = await createArena({ parameterCount: parameters, slots: 2, backend: await loadTensors() });
 const model = new Float32Array(parameters);
-const server = new WebSocketServer({ port: 0, host: '127.0.0.1', perMessageDeflate: false, maxPayload: 2 * CHUNK_BYTES });
+const server = new WebSocketServer({
+  port: 0,
+  host: '127.0.0.1',
+  perMessageDeflate: false,
+  maxPayload: 2 * CHUNK_BYTES,
+});
 const free = [0, 1];
 const line: ((slot: number) => void)[] = [];
 const sockets: WebSocket[] = [];

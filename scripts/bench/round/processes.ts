@@ -2,7 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
-import { MALLOC_TUNABLES } from '../child.ts';
+import { ALLOCATOR, HOST_FLAGS } from '#infra/runtime.ts';
 
 /** A line of JSON from a measured process. */
 export type Line = Readonly<Record<string, unknown>>;
@@ -31,8 +31,10 @@ export class Measured {
   /** Starts a script of the checkout under this Node, with the allocator settings that start scripts give. */
   static start(script: string, args: readonly string[]): Measured {
     const path = join(import.meta.dirname, '..', '..', '..', script);
-    const env = { ...process.env, ...MALLOC_TUNABLES };
-    return new Measured(spawn(process.execPath, [path, ...args], { env, stdio: ['pipe', 'pipe', 'inherit'] }));
+    const env = { ...process.env, ...ALLOCATOR };
+    return new Measured(
+      spawn(process.execPath, [...HOST_FLAGS, path, ...args], { env, stdio: ['pipe', 'pipe', 'inherit'] }),
+    );
   }
 
   #stir(): void {

@@ -1,8 +1,8 @@
+import { once } from 'node:events';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { PassThrough } from 'node:stream';
-import { once } from 'node:events';
 import { stringify } from 'yaml';
 import { writeKeys } from '#client/cli/key-store.ts';
 import { type EmulatedEnclave, launchEmulated } from '#infra/emulator/launch.ts';
@@ -67,7 +67,15 @@ async function startEnclave(folder: string): Promise<EmulatedEnclave> {
   const enclave = await launchEmulated({
     bundlePath: bundle.path,
     folder: join(folder, 'emulator'),
-    args: (nsm) => ['--listen', join(folder, 'enclave.sock'), '--boundary', join(folder, 'boundary.sock'), '--nsm', nsm],
+    args: (nsm) => [
+      '--listen',
+      join(folder, 'enclave.sock'),
+      '--boundary',
+      join(folder, 'boundary.sock'),
+      '--nsm',
+      nsm,
+      ...(process.env['XARGS'] ?? '').split(' ').filter(Boolean),
+    ],
     stdio: { stdout, stderr: process.stderr },
   });
   await once(stdout, 'data');
@@ -120,7 +128,11 @@ function startParticipants(
 const isWaiting = ({ kind }: Line): boolean => kind === 'waiting';
 const holdsRelease = ({ kind, round }: Line): boolean => kind === 'held' && round === 1;
 
-async function allSay(people: readonly Measured[], { participants }: SceneSize, is: (line: Line) => boolean): Promise<void> {
+async function allSay(
+  people: readonly Measured[],
+  { participants }: SceneSize,
+  is: (line: Line) => boolean,
+): Promise<void> {
   const share = (index: number): number => Math.ceil((participants - index) / PARTICIPANT_PROCESSES);
   await Promise.all(
     people.map((each, index) => each.until((lines) => (lines.filter(is).length >= share(index) ? true : undefined))),

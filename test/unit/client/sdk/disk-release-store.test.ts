@@ -6,6 +6,7 @@ import { diskReleaseStore } from '#client/sdk/disk-release-store.ts';
 import type { HeldRelease } from '#client/sdk/release-store.ts';
 import { utf8 } from '#shared/bytes/bytes.ts';
 import { nodeCrypto } from '#shared/crypto/node.ts';
+import { keepRelease } from '#test/fakes/keep-release.ts';
 import { faultCode } from '#test/fakes/participant-run.ts';
 
 function release(round: number): HeldRelease {
@@ -36,13 +37,13 @@ describe('the release store on disk', () => {
 
   it('finds the newest release again after a restart', async () => {
     const store = await open();
-    for (const round of [0, 1, 10]) await store.keep(release(round), payload);
+    for (const round of [0, 1, 10]) await keepRelease(store, release(round), payload);
     expect(await (await open()).newest()).to.deep.equal(release(10));
   });
 
   it('keeps every statement, and the weights and payloads of the newest only', async () => {
     const store = await open(1);
-    for (const round of [0, 1]) await store.keep(release(round), payload);
+    for (const round of [0, 1]) await keepRelease(store, release(round), payload);
     const [older, newer] = (await readdir(folder)).toSorted();
     expect((await readdir(join(folder, older ?? ''))).toSorted()).to.deep.equal(['release.json', 'statement.json']);
     expect(await readdir(join(folder, newer ?? ''))).to.have.lengthOf(4);
@@ -50,12 +51,12 @@ describe('the release store on disk', () => {
 
   it('keeps everything when asked to', async () => {
     const store = await open('all');
-    for (const round of [0, 1, 2]) await store.keep(release(round), payload);
+    for (const round of [0, 1, 2]) await keepRelease(store, release(round), payload);
     for (const name of await readdir(folder)) expect(await readdir(join(folder, name))).to.have.lengthOf(4);
   });
 
   it('ignores and removes what a crash left half written', async () => {
-    await (await open()).keep(release(0), payload);
+    await keepRelease(await open(), release(0), payload);
     const half = join(folder, 'incoming-release-0000000001-whatever');
     await mkdir(half);
     await writeFile(join(half, 'statement.json'), 'half');
@@ -65,7 +66,7 @@ describe('the release store on disk', () => {
 
   it('stops at a damaged release rather than fall back to an older one', async () => {
     const store = await open();
-    for (const round of [0, 1]) await store.keep(release(round), payload);
+    for (const round of [0, 1]) await keepRelease(store, release(round), payload);
     const newest = (await readdir(folder)).toSorted().at(-1) ?? '';
     await writeFile(join(folder, newest, 'weights.f32'), new Uint8Array(12));
     expect(await faultCode(open())).to.equal('RELEASE_INVALID');

@@ -18,6 +18,7 @@ import {
   takeChunks,
 } from '#test/fakes/enclave-round.ts';
 import { FakeEnclave, type FakeSession } from '#test/fakes/enclave-session.ts';
+import { keepRelease } from '#test/fakes/keep-release.ts';
 import {
   DELTA,
   faultCode,
@@ -36,7 +37,7 @@ async function storeThatHolds(release: FakeRelease): Promise<ReleaseStore> {
   const store = memoryReleaseStore();
   const held = { digest: release.release, round: release.round, previous: new Uint8Array(32) };
   const weights = new Float32Array(PARAMETER_COUNT);
-  await store.keep({ ...held, statement: release.envelope, weights }, [release.payload]);
+  await keepRelease(store, { ...held, statement: release.envelope, weights }, [release.payload]);
   return store;
 }
 
