@@ -1,5 +1,7 @@
-import { createDecipheriv, createHash, createHmac } from 'node:crypto';
+import { createDecipheriv, createHash, createHmac, createPublicKey, verify } from 'node:crypto';
 import { readFileSync } from 'node:fs';
+import { Aes256Gcm, CipherSuite, HkdfSha256 } from '@hpke/core';
+import { XWing } from '@hpke/hybridkem-x-wing';
 import { expect } from 'chai';
 import { VECTORS_FILE, vectorsText } from '#scripts/make-vectors.ts';
 import { nodeCrypto } from '#shared/crypto/node.ts';
@@ -40,6 +42,20 @@ function open(key: Uint8Array, nonce: Uint8Array, aad: Uint8Array, sealed: Uint8
   const decipher = createDecipheriv('aes-256-gcm', key, nonce);
   decipher.setAAD(aad).setAuthTag(sealed.subarray(sealed.length - 16));
   return Buffer.concat([decipher.update(sealed.subarray(0, sealed.length - 16)), decipher.final()]);
+}
+
+function buffer(part: Uint8Array): ArrayBuffer {
+  return new Uint8Array(part).buffer;
+}
+
+/** Ed25519 over the DSSE pre-authentication encoding. */
+function isSigned(type: string, payload: Buffer, signature: Buffer, publicKey: Buffer): boolean {
+  const encoded = Buffer.concat([Buffer.from(`DSSEv1 ${type.length} ${type} ${payload.length} `), payload]);
+  const key = createPublicKey({
+    key: { kty: 'OKP', crv: 'Ed25519', x: publicKey.toString('base64url') },
+    format: 'jwk',
+  });
+  return verify(null, encoded, key, signature);
 }
 
 function same(group: string, name: string, computed: Uint8Array): void {
@@ -100,6 +116,36 @@ describe('the published vectors', () => {
     const nonce = Buffer.concat([u32(0), frame.subarray(1, 9)]);
     const welcome = open(bytes('session', 'toParticipant0'), nonce, frame.subarray(0, 9), frame.subarray(9));
     expect(welcome.subarray(0, 2)).to.deep.equal(Buffer.of(0x92, 1));
+  });
+
+  it('follow from the page: signatures of both ends and of the update header', () => {
+    const session = 'application/vnd.cloister.session+bytes';
+    const header = 'application/vnd.cloister.update-header+msgpack';
+    const identity = bytes('session', 'identityKey');
+    const join = { payload: lp('participant', bytes('session', 'th2')), signature: 'joinPlaintextSignature' };
+    expect(isSigned(session, join.payload, bytes('session', join.signature), identity)).to.equal(true);
+    const { payload, signature } = {
+      payload: bytes('update', 'header'),
+      signature: bytes('update', 'headerSignature'),
+    };
+    expect(isSigned(header, payload, signature, identity)).to.equal(true);
+    expect(isSigned(session, payload, signature, identity)).to.equal(false);
+  });
+
+  it('follow from the page: stream key of an update, by another HPKE', async () => {
+    const suite = new CipherSuite({ kem: new XWing(), kdf: new HkdfSha256(), aead: new Aes256Gcm() });
+    const header = bytes('update', 'header');
+    // bin 16: its tag and two bytes of length stand between the key of the map and the value.
+    const start = header.indexOf('encapsulated') + 'encapsulated'.length + 3;
+    const context = await suite.createRecipientContext({
+      recipientKey: await suite.kem.deserializePrivateKey(buffer(bytes('update', 'roundSecret'))),
+      enc: buffer(header.subarray(start, start + 1120)),
+      info: buffer(lp('cloister/v1', 'update', 'participant', 'enclave', bytes('binding', 'manifestDigest'))),
+    });
+    const exported = async (label: string, length: number) =>
+      new Uint8Array(await context.export(buffer(Buffer.from(label)), length));
+    same('update', 'streamKey', await exported('stream key', 32));
+    same('update', 'streamPrefix', await exported('stream nonce', 7));
   });
 
   it('follow from the page: chunks and digest of an update', () => {
