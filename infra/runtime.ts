@@ -18,4 +18,4 @@ export const ALLOCATOR: Readonly<Record<string, string>> = {
  * of 400 MB. A larger first limit makes that a handful; the enclave's is smaller, since its memory is what it is measured by.
  */
 export const HOST_FLAGS: readonly string[] = ['--initial-old-space-size=256'];
-export const ENCLAVE_FLAGS: readonly string[] = ['--initial-old-space-size=96'];
+export const ENCLAVE_FLAGS: readonly string[] = ['--initial-old-space-size=16'];

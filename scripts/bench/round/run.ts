@@ -43,6 +43,36 @@ export async function sealedRound(size: SceneSize): Promise<RoundTimes> {
   }
 }
 
+/** Times of attested handshakes and of plain WebSocket openings, through the same relay to the same enclave. */
+export interface HandshakeTimes {
+  readonly attestedMs: number;
+  readonly plainMs: number;
+  readonly count: number;
+}
+
+/** `participants` make `each` handshakes one after the other, side by side with the others. */
+export async function handshakeTimes(participants: number, each: number): Promise<HandshakeTimes> {
+  const folder = await mkdtemp(join(tmpdir(), 'cloister-bench-'));
+  const running: { stop(): Promise<void> }[] = [];
+  try {
+    const enclave = await startEnclave(folder);
+    running.push(enclave.process);
+    const url = await startHost(folder, { participants, parameters: 1000 }, enclave, running);
+    const ids = Array.from({ length: participants }, (_, index) => `site-${index}`);
+    const people = Measured.start('scripts/bench/round/handshakes.ts', [url, folder, String(each), ...ids]);
+    running.push(people);
+    const found = await people.until((lines) => lines.find(({ attestedMs }) => attestedMs !== undefined));
+    return {
+      attestedMs: Number(found['attestedMs']),
+      plainMs: Number(found['plainMs']),
+      count: Number(found['count']),
+    };
+  } finally {
+    for (const each of running.toReversed()) await each.stop();
+    await rm(folder, { recursive: true, force: true });
+  }
+}
+
 /** The same bytes sent, folded and returned by the benchmark's own program, in the clear. */
 export async function clearRound(size: SceneSize): Promise<RoundTimes> {
   const { participants, parameters } = size;
