@@ -189,7 +189,7 @@ export class ScriptedParticipant {
     });
     if (frame.kind === 'close') throw new SessionEnded(decodeClose(frame.body)?.code ?? 'FRAME_MALFORMED');
     const attest = frame.kind === 'attest' ? decodeAttest(frame.body) : undefined;
-    if (attest === undefined) throw new Error(`expected an attest frame, got ${frame.kind}`);
+    if (attest === undefined) throw new SessionEnded('FRAME_MALFORMED');
     const th1 = openingTranscript(helloFrame, raw, nodeCrypto);
     return { attest, th1, nonce, ephemeralSecretKey: ephemeral.secretKey };
   }
@@ -228,7 +228,7 @@ export class ScriptedParticipant {
 
   async #verify(attest: Attest, nonce: Uint8Array): Promise<void> {
     const { platform, document, endorsements, ...rest } = attest;
-    if (platform !== 'aws-nitro') throw new Error('unknown platform');
+    if (platform !== 'aws-nitro') throw new SessionEnded('PLATFORM_NOT_ACCEPTED');
     const { study } = this.#study;
     const result = await attestAggregator(
       { evidence: { platform, document, endorsements }, manifestDigest: study.digest, ...rest },
