@@ -1,4 +1,5 @@
 import { spawn } from 'node:child_process';
+import { resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { launchEmulated } from '#infra/emulator/launch.ts';
 import { ALLOCATOR, ENCLAVE_FLAGS } from '#infra/runtime.ts';
@@ -44,8 +45,12 @@ async function main(): Promise<number> {
     throw new Fault('CONFIG_INVALID', 'expected --listen, --boundary, and one of --emulator and --nsm; see --help');
   }
   const bundle = values.bundle ?? (await buildEnclaveBundle(DEFAULT_BUNDLE)).path;
-  const args = ['--listen', listen, '--boundary', boundary, ...positionals];
-  return emulator === undefined ? onHardware(bundle, [...args, '--nsm', nsm ?? '']) : emulated(bundle, emulator, args);
+  // The enclave runs in a folder of its own, so paths must not depend on this one.
+  const door = /^\d+$/.test(listen) ? listen : resolve(listen);
+  const args = ['--listen', door, '--boundary', resolve(boundary), ...positionals];
+  return emulator === undefined
+    ? onHardware(resolve(bundle), [...args, '--nsm', resolve(nsm ?? '')])
+    : emulated(resolve(bundle), resolve(emulator), args);
 }
 
 async function emulated(bundlePath: string, folder: string, args: readonly string[]): Promise<number> {

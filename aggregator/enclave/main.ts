@@ -33,19 +33,7 @@ interface Settings {
 const MIB = 1024 * 1024;
 
 function settingsFrom(args: readonly string[]): Settings | 'help' {
-  const text = { type: 'string' } as const;
-  const { values } = parseArgs({
-    args: [...args],
-    options: {
-      help: { type: 'boolean' },
-      listen: text,
-      boundary: text,
-      nsm: text,
-      'staging-mib': { ...text, default: '64' },
-      'chunk-kib': { ...text, default: '512' },
-      connections: { ...text, default: '4096' },
-    },
-  });
+  const values = flagsOf(args);
   if (values.help === true) return 'help';
   const { listen, boundary, nsm } = values;
   if (listen === undefined || boundary === undefined || nsm === undefined) {
@@ -60,6 +48,27 @@ function settingsFrom(args: readonly string[]): Settings | 'help' {
       integer('chunk-kib', values['chunk-kib'], LIMITS.chunkBytesMin / 1024, LIMITS.chunkBytesMax / 1024) * 1024,
     connectionsMax: integer('connections', values.connections, 1, 65_536),
   };
+}
+
+function flagsOf(args: readonly string[]) {
+  const text = { type: 'string' } as const;
+  try {
+    return parseArgs({
+      args: [...args],
+      options: {
+        help: { type: 'boolean' },
+        listen: text,
+        boundary: text,
+        nsm: text,
+        'staging-mib': { ...text, default: '64' },
+        'chunk-kib': { ...text, default: '512' },
+        connections: { ...text, default: '4096' },
+      },
+    }).values;
+  } catch (cause) {
+    const words = cause instanceof Error ? cause.message : 'bad arguments';
+    throw new Fault('CONFIG_INVALID', `${words}; see --help`, { cause });
+  }
 }
 
 function integer(name: string, text: string, minimum: number, maximum: number): number {

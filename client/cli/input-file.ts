@@ -1,4 +1,4 @@
-import { open, writeFile } from 'node:fs/promises';
+import { access, open, writeFile } from 'node:fs/promises';
 import { Fault } from '#shared/fault/fault.ts';
 
 /** Reads a required file. @throws Fault `CONFIG_INVALID` when it cannot be read or is longer than `bytesMax`. */
@@ -41,6 +41,16 @@ export async function writeNew(path: string, bytes: Uint8Array | string, mode = 
       code === 'EEXIST' ? 'exists already; name another file or move that one' : `cannot be written (${code})`;
     throw new Fault('CONFIG_INVALID', `${path} ${why}`, { cause });
   }
+}
+
+/** Makes sure that a file to be written later is not there yet. @throws Fault `CONFIG_INVALID` */
+export async function requireAbsent(path: string | undefined): Promise<void> {
+  if (path === undefined) return;
+  const isThere = await access(path).then(
+    () => true,
+    () => false,
+  );
+  if (isThere) throw new Fault('CONFIG_INVALID', `${path} exists already; name another file or move that one`);
 }
 
 /** The operating system's name for an error, such as `ENOENT`. */

@@ -2,8 +2,8 @@ import type { RefusalCode } from '#shared/fault/codes.ts';
 import type { Phase } from '#shared/protocol/messages.ts';
 
 /**
- * What a participant reports while it works. Digests and ids in lower-case hex, times in milliseconds. Nothing here
- * is secret: no weights, no metrics, no example counts.
+ * What a participant reports while it works. Digests and ids in lower-case hex, times in milliseconds. No
+ * weights, no example counts, and no metrics of one participant alone: `held` carries the means over all.
  */
 export type ParticipantEvent =
   | {

@@ -1,8 +1,8 @@
 import util from 'node:util';
 import { setWasmPaths } from '@tensorflow/tfjs-backend-wasm';
 import * as tf from '@tensorflow/tfjs-core';
-import { assert, Fault } from '#shared/fault/fault.ts';
 import { giveBack } from '#shared/bytes/give-back.ts';
+import { assert, Fault } from '#shared/fault/fault.ts';
 import { tfjsWasmBinary } from './wasm-binary.ts';
 
 /** The tensor work of the enclave. This file is the only one in it that knows the tensor library. */

@@ -13,6 +13,7 @@ export class CommandDesk {
   readonly #instance: Uint8Array;
   readonly #crypto: CryptoPort;
   readonly #seen = new Map<string, number>();
+  #latestMs = 0;
 
   constructor(study: Study, instance: Uint8Array, crypto: CryptoPort) {
     this.#study = study;
@@ -21,10 +22,13 @@ export class CommandDesk {
   }
 
   /**
-   * Judges a command's DSSE envelope at `wallMs`. An accepted one is remembered until it expires, so that it is obeyed
+   * Judges a command's DSSE envelope at `hostWallMs`. An accepted one is remembered until it expires, so that it is obeyed
    * once; another start of the enclave has another instance, so that it cannot be replayed there.
    */
-  judge(envelope: Uint8Array, wallMs: number): Verdict<StudyCommand> {
+  judge(envelope: Uint8Array, hostWallMs: number): Verdict<StudyCommand> {
+    // The host sets the wall clock. Set back, it must not bring a command to life again that has expired here.
+    this.#latestMs = Math.max(this.#latestMs, hostWallMs);
+    const wallMs = this.#latestMs;
     const verdict = openCommand(envelope, this.#study, wallMs, this.#crypto);
     if (verdict.kind === 'refused') return verdict;
     const command = verdict.value;

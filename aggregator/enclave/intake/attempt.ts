@@ -1,4 +1,5 @@
 import { equalBytes, toHex } from '#shared/bytes/bytes.ts';
+import { giveBack } from '#shared/bytes/give-back.ts';
 import type { CryptoPort, KeyPair } from '#shared/crypto/port.ts';
 import type { RefusalCode } from '#shared/fault/codes.ts';
 import { assert } from '#shared/fault/fault.ts';
@@ -10,7 +11,6 @@ import { CANNOT_OPEN, openUpdateHeader, type VerifiedUpdateHeader } from '#share
 import { UpdateOpener } from '#shared/update/open-update.ts';
 import { decodePrelude } from '#shared/update/prelude.ts';
 import type { AggregationArena } from '../aggregation/arena.ts';
-import { giveBack } from '#shared/bytes/give-back.ts';
 import { contributionWeight } from '../aggregation/mean.ts';
 import type { Clock } from '../ports/clock.ts';
 import { type Contribution, validateContribution } from './contribution.ts';

@@ -18,7 +18,7 @@ import type { ParticipantKeys } from '#shared/keys/key-file.ts';
 import { floatBytes } from '#shared/model/parameters.ts';
 import { openSignedStudy, SIGNED_STUDY_BYTES_MAX } from '#shared/study/signed-study.ts';
 import type { Study } from '#shared/study/study.ts';
-import { readInput, writeNew } from '../input-file.ts';
+import { readInput, requireAbsent, writeNew } from '../input-file.ts';
 import { readParticipantKeys } from '../key-store.ts';
 import { pairs } from '../output.ts';
 import { type CliContext, type CliRuntime, withSettings } from '../runtime.ts';
@@ -77,6 +77,8 @@ export function mountParticipant(program: Command, runtime: CliRuntime): void {
 async function takePart(context: CliContext): Promise<void> {
   const { settings, crypto, output, signal } = context;
   const host = settings.need(SETTINGS.host);
+  // Better now than after the last round.
+  await requireAbsent(settings.get(SETTINGS.out));
   const study = openSignedStudy(await readInput(settings.need(SETTINGS.study), SIGNED_STUDY_BYTES_MAX), crypto);
   const keys = await readParticipantKeys(settings.need(SETTINGS.key), crypto);
   const policies = await readPolicies(settings.need(SETTINGS.policy));

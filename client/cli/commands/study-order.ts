@@ -19,7 +19,11 @@ const WAIT_SECONDS_DEFAULT = 60;
 /** Subcommands that send a command to the enclave. */
 const ORDERS: readonly { readonly name: string; readonly command: CommandName; readonly help: string }[] = [
   { name: 'launch', command: 'start', help: 'start the rounds of a study' },
-  { name: 'pause', command: 'pause', help: 'let the present round end and open no other' },
+  {
+    name: 'pause',
+    command: 'pause',
+    help: 'abandon the open attempt and open no other until resume; what was trained is kept',
+  },
   { name: 'resume', command: 'resume', help: 'go on after a pause' },
   { name: 'stop', command: 'stop', help: 'end the study now; the newest release stays' },
 ];

@@ -1,0 +1,118 @@
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { dirname, join, resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { type BundleOptions, buildEnclaveBundle } from './bundle.ts';
+
+/**
+ * What the enclave's measurement stands for: the sources of ours that are in the bundle, and the packages. Counted from
+ * the bundle itself, so that nothing can be forgotten.
+ */
+
+/** Code in the bundle under one name. */
+export interface TcbPart {
+  /** A folder of ours, or a package. */
+  readonly name: string;
+  readonly files: number;
+  /** Lines of the source files, comments and blank lines included. */
+  readonly lines: number;
+  /** Bytes of it that are in the bundle. */
+  readonly bundledBytes: number;
+}
+
+/** A package of the bundle. */
+export interface TcbPackage extends TcbPart {
+  readonly version: string;
+  readonly licence: string;
+}
+
+/** The trusted computing base. */
+export interface TcbReport {
+  readonly bundle: { readonly sha384: string; readonly bytes: number };
+  /** By folder. */
+  readonly own: readonly TcbPart[];
+  readonly ownLines: number;
+  /** By name. */
+  readonly packages: readonly TcbPackage[];
+}
+
+const ROOT = resolve(dirname(fileURLToPath(import.meta.url)), '..');
+const PACKAGE = /^node_modules\/((?:@[^/]+\/)?[^/]+)\//;
+
+/** Builds the bundle in a folder of its own and counts what it is made of. */
+export async function tcbReport(options: BundleOptions = {}): Promise<TcbReport> {
+  const root = resolve(options.root ?? ROOT);
+  const folder = await mkdtemp(join(tmpdir(), 'cloister-tcb-'));
+  try {
+    const { sha384, bytes, metafile } = await buildEnclaveBundle(join(folder, 'enclave.mjs'), options);
+    const left = Object.values(metafile.outputs).flatMap(({ inputs }) => Object.entries(inputs));
+    const bundled = new Map(left.map(([path, { bytesInOutput }]) => [path, bytesInOutput]));
+    const paths = Object.keys(metafile.inputs);
+    // A file of ours counts even when nothing of it is left: it can be in tomorrow's bundle.
+    const ours = paths.filter((path) => /^(aggregator|shared)\//.test(path));
+    const theirs = paths.filter((path) => PACKAGE.test(path) && (bundled.get(path) ?? 0) > 0);
+    const own = await parts(root, ours, bundled, dirname);
+    const packages = await parts(root, theirs, bundled, (path) => PACKAGE.exec(path)?.[1] ?? path);
+    return {
+      bundle: { sha384, bytes },
+      own,
+      ownLines: own.reduce((sum, { lines }) => sum + lines, 0),
+      packages: await Promise.all(packages.map((part) => withLicence(root, part))),
+    };
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
+}
+
+async function parts(
+  root: string,
+  paths: readonly string[],
+  bundled: ReadonlyMap<string, number>,
+  nameOf: (path: string) => string,
+): Promise<TcbPart[]> {
+  const found = new Map<string, TcbPart>();
+  for (const path of paths) {
+    const name = nameOf(path);
+    const { files, lines, bundledBytes } = found.get(name) ?? { files: 0, lines: 0, bundledBytes: 0 };
+    found.set(name, {
+      name,
+      files: files + 1,
+      lines: lines + (await linesOf(join(root, path))),
+      bundledBytes: bundledBytes + (bundled.get(path) ?? 0),
+    });
+  }
+  return [...found.values()].toSorted((a, b) => (a.name < b.name ? -1 : 1));
+}
+
+/** Lines of a text; a binary has none. */
+async function linesOf(path: string): Promise<number> {
+  return path.endsWith('.wasm') ? 0 : (await readFile(path, 'utf8')).split('\n').length - 1;
+}
+
+async function withLicence(root: string, part: TcbPart): Promise<TcbPackage> {
+  const text = await readFile(join(root, 'node_modules', part.name, 'package.json'), 'utf8');
+  const fields = new Map<string, unknown>(Object.entries(JSON.parse(text)));
+  return { ...part, version: String(fields.get('version')), licence: String(fields.get('license') ?? 'not stated') };
+}
+
+/** The report for people. */
+export function tcbText({ bundle, own, ownLines, packages }: TcbReport): string {
+  const row = ({ name, files, lines, bundledBytes }: TcbPart, rest = '') =>
+    `  ${name.padEnd(36)} ${String(files).padStart(5)} ${String(lines).padStart(7)} ${String(bundledBytes).padStart(9)}  ${rest}`.trimEnd();
+  const head = `  ${''.padEnd(36)} files   lines   bundled`;
+  const packageLines = packages.reduce((sum, { lines }) => sum + lines, 0);
+  return [
+    `bundle ${bundle.bytes} bytes, SHA-384 ${bundle.sha384}`,
+    `our own code: ${ownLines} lines`,
+    head,
+    ...own.map((part) => row(part)),
+    `packages: ${packageLines} lines of the files that are in the bundle`,
+    head,
+    ...packages.map((part) => row(part, `${part.version} ${part.licence}`)),
+  ].join('\n');
+}
+
+if (import.meta.main) {
+  const report = await tcbReport();
+  console.log(process.argv.includes('--json') ? JSON.stringify(report, undefined, 2) : tcbText(report));
+}
