@@ -16,6 +16,8 @@ export interface TcbPart {
   readonly files: number;
   /** Lines of the source files, comments and blank lines included. */
   readonly lines: number;
+  /** Those that are neither blank nor comment. */
+  readonly codeLines: number;
   /** Bytes of it that are in the bundle. */
   readonly bundledBytes: number;
 }
@@ -32,11 +34,14 @@ export interface TcbReport {
   /** By folder. */
   readonly own: readonly TcbPart[];
   readonly ownLines: number;
+  readonly ownCodeLines: number;
   /** By name. */
   readonly packages: readonly TcbPackage[];
 }
 
 const ROOT = resolve(dirname(fileURLToPath(import.meta.url)), '..');
+/** A blank line, or one that is comment from its start: our formatter leaves no other kind of whole-line comment. */
+const NO_CODE = /^\s*($|\/\/|\/\*|\*)/;
 const PACKAGE = /^node_modules\/((?:@[^/]+\/)?[^/]+)\//;
 
 /** Builds the bundle in a folder of its own and counts what it is made of. */
@@ -56,7 +61,8 @@ export async function tcbReport(options: BundleOptions = {}): Promise<TcbReport>
     return {
       bundle: { sha384, bytes },
       own,
-      ownLines: own.reduce((sum, { lines }) => sum + lines, 0),
+      ownLines: sumOf(own, 'lines'),
+      ownCodeLines: sumOf(own, 'codeLines'),
       packages: await Promise.all(packages.map((part) => withLicence(root, part))),
     };
   } finally {
@@ -73,20 +79,26 @@ async function parts(
   const found = new Map<string, TcbPart>();
   for (const path of paths) {
     const name = nameOf(path);
-    const { files, lines, bundledBytes } = found.get(name) ?? { files: 0, lines: 0, bundledBytes: 0 };
+    const before = found.get(name) ?? { files: 0, lines: 0, codeLines: 0, bundledBytes: 0 };
+    const lines = await linesOf(join(root, path));
     found.set(name, {
       name,
-      files: files + 1,
-      lines: lines + (await linesOf(join(root, path))),
-      bundledBytes: bundledBytes + (bundled.get(path) ?? 0),
+      files: before.files + 1,
+      lines: before.lines + lines.length,
+      codeLines: before.codeLines + lines.filter((line) => !NO_CODE.test(line)).length,
+      bundledBytes: before.bundledBytes + (bundled.get(path) ?? 0),
     });
   }
   return [...found.values()].toSorted((a, b) => (a.name < b.name ? -1 : 1));
 }
 
 /** Lines of a text; a binary has none. */
-async function linesOf(path: string): Promise<number> {
-  return path.endsWith('.wasm') ? 0 : (await readFile(path, 'utf8')).split('\n').length - 1;
+async function linesOf(path: string): Promise<readonly string[]> {
+  return path.endsWith('.wasm') ? [] : (await readFile(path, 'utf8')).replace(/\n$/, '').split('\n');
+}
+
+function sumOf(all: readonly TcbPart[], field: 'lines' | 'codeLines'): number {
+  return all.reduce((sum, part) => sum + part[field], 0);
 }
 
 async function withLicence(root: string, part: TcbPart): Promise<TcbPackage> {
@@ -95,20 +107,23 @@ async function withLicence(root: string, part: TcbPart): Promise<TcbPackage> {
   return { ...part, version: String(fields.get('version')), licence: String(fields.get('license') ?? 'not stated') };
 }
 
+function columns(name: string, cells: readonly (string | number)[]): string {
+  return `  ${name.padEnd(32)}${cells.map((cell) => String(cell).padStart(9)).join('')}`;
+}
+
 /** The report for people. */
-export function tcbText({ bundle, own, ownLines, packages }: TcbReport): string {
-  const row = ({ name, files, lines, bundledBytes }: TcbPart, rest = '') =>
-    `  ${name.padEnd(36)} ${String(files).padStart(5)} ${String(lines).padStart(7)} ${String(bundledBytes).padStart(9)}  ${rest}`.trimEnd();
-  const head = `  ${''.padEnd(36)} files   lines   bundled`;
-  const packageLines = packages.reduce((sum, { lines }) => sum + lines, 0);
+export function tcbText({ bundle, own, ownLines, ownCodeLines, packages }: TcbReport): string {
+  const row = ({ name, files, lines, codeLines, bundledBytes }: TcbPart) =>
+    columns(name, [files, lines, codeLines, bundledBytes]);
+  const head = columns('', ['files', 'lines', 'of code', 'bundled']);
   return [
     `bundle ${bundle.bytes} bytes, SHA-384 ${bundle.sha384}`,
-    `our own code: ${ownLines} lines`,
+    `our own sources: ${ownCodeLines} lines of code, ${ownLines} with comments and blank lines`,
     head,
-    ...own.map((part) => row(part)),
-    `packages: ${packageLines} lines of the files that are in the bundle`,
+    ...own.map(row),
+    `packages: ${sumOf(packages, 'codeLines')} lines of code in the files that the bundle takes from`,
     head,
-    ...packages.map((part) => row(part, `${part.version} ${part.licence}`)),
+    ...packages.map((part) => `${row(part)}  ${part.version} ${part.licence}`),
   ].join('\n');
 }
 
