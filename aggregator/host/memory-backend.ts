@@ -119,6 +119,7 @@ function jobOperations(queue: MemoryQueue) {
     addJob: async (job, jobId) => queue.add(job, jobId),
     addJobs: async (entries) => entries.map(({ job, jobId }) => queue.add(job, jobId)),
     moveToActive: async () => queue.take(),
+    // oxlint-disable-next-line max-params -- BullMQ's own signature
     moveToCompleted: async (job, value, _keep, _token, fetchNext) => {
       const finishedOn = queue.finish(job.id ?? '', 'completed', { returnvalue: JSON.stringify(value) });
       return { result: next(fetchNext), finishedOn };

@@ -20,6 +20,7 @@ export interface HostOptions {
   readonly logLevel: string;
 }
 
+/** What `--help` prints. */
 export const HELP = `Usage: node aggregator/host/main.ts [options]
 
 Runs the untrusted side of an aggregator: relays participants to the enclave, carries commands and releases through

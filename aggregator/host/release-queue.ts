@@ -25,6 +25,7 @@ export const ReleaseJobSchema = Type.Object(
   },
   { additionalProperties: false },
 );
+/** A job as decoded on arrival. */
 export type ReleaseJob = Static<typeof ReleaseJobSchema>;
 
 /** How a job ended that should not be tried again: well, or refused for a reason that no retry mends. */

@@ -11,17 +11,29 @@ export interface CodeEntry {
  * `UPDATE_REJECTED` is deliberately one code for everything that could not be opened, whatever the cause.
  */
 export const REFUSAL_CODES = {
-  FRAME_MALFORMED: { meaning: 'a frame that is too short, too long, of an unknown kind or badly encoded', action: 'stop' },
+  FRAME_MALFORMED: {
+    meaning: 'a frame that is too short, too long, of an unknown kind or badly encoded',
+    action: 'stop',
+  },
   FRAME_REPLAYED: { meaning: 'a sealed frame with a sequence number already used', action: 'retry' },
   FRAME_LOST: { meaning: 'a sealed frame arrived before one that should precede it', action: 'retry' },
   FRAME_FORGED: { meaning: 'a sealed frame that does not open under the session key', action: 'retry' },
   MESSAGE_UNEXPECTED: { meaning: 'a message that is not legal in the present state of the session', action: 'fix' },
   VERSION_UNSUPPORTED: { meaning: 'a protocol version that this enclave does not speak', action: 'fix' },
   STUDY_UNKNOWN: { meaning: 'a manifest digest that this enclave does not serve', action: 'fix' },
-  HANDSHAKE_FORGED: { meaning: 'a join that does not open: wrong key, altered transcript or an unknown enclave key', action: 'retry' },
+  HANDSHAKE_FORGED: {
+    meaning: 'a join that does not open: wrong key, altered transcript or an unknown enclave key',
+    action: 'retry',
+  },
   PARTICIPANT_UNKNOWN: { meaning: 'an identity that the manifest does not name', action: 'fix' },
-  PARTICIPANT_SIGNATURE_INVALID: { meaning: 'the join is not signed by the identity key that the manifest names', action: 'stop' },
-  PARTICIPANT_EVIDENCE_REFUSED: { meaning: 'the participant had to show evidence, and it was absent or failed appraisal', action: 'fix' },
+  PARTICIPANT_SIGNATURE_INVALID: {
+    meaning: 'the join is not signed by the identity key that the manifest names',
+    action: 'stop',
+  },
+  PARTICIPANT_EVIDENCE_REFUSED: {
+    meaning: 'the participant had to show evidence, and it was absent or failed appraisal',
+    action: 'fix',
+  },
   SESSION_SUPERSEDED: { meaning: 'the same participant opened a newer session', action: 'stop' },
   SERVER_BUSY: { meaning: 'a bound on connections, handshakes or uploads is reached', action: 'retry' },
   SERVER_STOPPING: { meaning: 'the enclave is shutting down', action: 'retry' },
@@ -37,7 +49,10 @@ export const REFUSAL_CODES = {
   UPDATE_LAYOUT_WRONG: { meaning: 'names, shapes or types other than those of the manifest', action: 'fix' },
   UPDATE_BASE_WRONG: { meaning: 'an update trained from another release than the round names', action: 'retry' },
   UPDATE_NOT_FINITE: { meaning: 'an update that holds NaN or an infinity', action: 'fix' },
-  UPDATE_EXAMPLES_INVALID: { meaning: 'an example count that is not an integer within the bounds of the manifest', action: 'fix' },
+  UPDATE_EXAMPLES_INVALID: {
+    meaning: 'an example count that is not an integer within the bounds of the manifest',
+    action: 'fix',
+  },
   UPDATE_METRICS_INVALID: { meaning: 'a metric that is unknown, not finite or one too many', action: 'fix' },
   UPDATE_REJECTED: { meaning: 'an update that could not be opened', action: 'retry' },
   CHUNK_REPEATED: { meaning: 'a chunk with an index already taken', action: 'retry' },
@@ -58,16 +73,28 @@ export type RefusalCode = keyof typeof REFUSAL_CODES;
 
 /** Faults raised on this side of the wire: thrown as `Fault`, told to the person or program that called. */
 export const FAULT_CODES = {
-  MANIFEST_INVALID: { meaning: 'a study manifest that does not satisfy the schema or contradicts itself', action: 'fix' },
+  MANIFEST_INVALID: {
+    meaning: 'a study manifest that does not satisfy the schema or contradicts itself',
+    action: 'fix',
+  },
   MANIFEST_SIGNATURE_INVALID: { meaning: 'a manifest that is not signed by the coordinator it names', action: 'stop' },
   KEY_FILE_INVALID: { meaning: 'a key file that cannot be read, is malformed or too widely readable', action: 'fix' },
   CONFIG_INVALID: { meaning: 'an option, environment variable or configuration file with a bad value', action: 'fix' },
   POLICY_INVALID: { meaning: 'an appraisal policy that does not satisfy the schema', action: 'fix' },
-  EVIDENCE_REFUSED: { meaning: 'evidence that failed verification or appraisal; the reasons are listed', action: 'stop' },
+  EVIDENCE_REFUSED: {
+    meaning: 'evidence that failed verification or appraisal; the reasons are listed',
+    action: 'stop',
+  },
   EVIDENCE_UNBOUND: { meaning: 'genuine evidence for other keys, another manifest or another nonce', action: 'stop' },
   ENCLAVE_SIGNATURE_INVALID: { meaning: 'a statement that the attested enclave did not sign', action: 'stop' },
-  ENCLAVE_STATEMENT_WRONG: { meaning: 'a genuine statement of the enclave that contradicts the study or this session', action: 'stop' },
-  SESSION_TAMPERED: { meaning: 'a frame that was malformed, replayed, lost or forged on its way; the frame code is in the message', action: 'retry' },
+  ENCLAVE_STATEMENT_WRONG: {
+    meaning: 'a genuine statement of the enclave that contradicts the study or this session',
+    action: 'stop',
+  },
+  SESSION_TAMPERED: {
+    meaning: 'a frame that was malformed, replayed, lost or forged on its way; the frame code is in the message',
+    action: 'retry',
+  },
   RELEASE_INVALID: { meaning: 'a release whose header or payload does not verify', action: 'stop' },
   RELEASE_UNCHAINED: { meaning: 'a release that does not follow the newest one held', action: 'stop' },
   RELEASE_SEALED: { meaning: 'a release that holds no stanza for this key', action: 'fix' },

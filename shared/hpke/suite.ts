@@ -4,8 +4,9 @@
 import { concat, EMPTY, utf8 } from '../bytes/bytes.ts';
 import type { CryptoPort, Kem } from '../crypto/port.ts';
 
-/** KEM ids: X-Wing is what version 1 offers; DHKEM(X25519) is for peers without it. */
+/** KEM id of X-Wing, the one that version 1 offers. */
 export const KEM_X_WING = 0x647a;
+/** KEM id of DHKEM(X25519, HKDF-SHA256) (RFC 9180 section 7.1), for peers without X-Wing. */
 export const KEM_X25519 = 0x0020;
 
 const KDF_HKDF_SHA256 = 0x0001;

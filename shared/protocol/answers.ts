@@ -20,6 +20,7 @@ export const ReceiptSchema = Type.Object(
   { kind: Type.Literal('receipt'), ...about, updateDigest: hex(32) },
   { additionalProperties: false },
 );
+/** A decoded {@link ReceiptSchema}. */
 export type Receipt = Static<typeof ReceiptSchema>;
 
 /** The enclave's word that an update does not count, and why. */
@@ -32,6 +33,7 @@ export const RefusalSchema = Type.Object(
   },
   { additionalProperties: false },
 );
+/** A decoded {@link RefusalSchema}. */
 export type Refusal = Static<typeof RefusalSchema>;
 
 /** Which update an answer is about. */

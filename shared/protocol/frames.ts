@@ -4,8 +4,9 @@ import { FRAME_BYTES_MAX, LIMITS } from './limits.ts';
 /** First byte of every WebSocket message (docs/protocol.md section 3). Numbers are never reused. */
 export const FRAME_KIND = { hello: 0x01, attest: 0x02, join: 0x03, sealed: 0x10, chunk: 0x11, close: 0x1f } as const;
 
-/** Length of an X-Wing encapsulated key and of its public key, bytes. */
+/** Length of an X-Wing encapsulated key, bytes. */
 export const ENCAPSULATED_BYTES = 1120;
+/** Length of an X-Wing public key, bytes. */
 export const KEM_KEY_BYTES = 1216;
 
 const SEALED_HEADER_BYTES = 9;

@@ -18,6 +18,7 @@ export const HelloSchema = Type.Object(
   },
   closed,
 );
+/** A decoded {@link HelloSchema}. */
 export type Hello = Static<typeof HelloSchema>;
 
 const endorsements = Type.Array(bytesUpTo(LIMITS.endorsementBytesMax), { maxItems: LIMITS.endorsementsMax });
@@ -39,6 +40,7 @@ export const AttestSchema = Type.Object(
   },
   closed,
 );
+/** A decoded {@link AttestSchema}. */
 export type Attest = Static<typeof AttestSchema>;
 
 /** Plaintext of a join: who it is, proof of the identity key, its own evidence, and what it holds. */
@@ -54,6 +56,7 @@ export const JoinSchema = Type.Object(
   },
   closed,
 );
+/** A decoded {@link JoinSchema}. */
 export type Join = Static<typeof JoinSchema>;
 
 /** Body of a close frame: a hint, since anybody on the path can forge it. */
@@ -64,23 +67,35 @@ export const CloseSchema = Type.Object(
   },
   closed,
 );
+/** A decoded {@link CloseSchema}. */
 export type CloseHint = Static<typeof CloseSchema>;
 
+/** Body of a hello frame. */
 export function encodeHello(hello: Hello): Uint8Array {
   return encodeMsgpack(hello);
 }
+
+/** A hello, or `undefined` for anything else. Its byte fields are views into `body`. */
 export function decodeHello(body: Uint8Array): Hello | undefined {
   return decodeMsgpack(HelloSchema, body, LIMITS.helloBytesMax);
 }
+
+/** Body of an attest frame. */
 export function encodeAttest(attest: Attest): Uint8Array {
   return encodeMsgpack(attest);
 }
+
+/** The shape of an attest frame, or `undefined` for anything else; what it claims is still to be verified. */
 export function decodeAttest(body: Uint8Array): Attest | undefined {
   return decodeMsgpack(AttestSchema, body, LIMITS.attestBytesMax);
 }
+
+/** Body of a close frame. */
 export function encodeClose(hint: CloseHint): Uint8Array {
   return encodeMsgpack(hint);
 }
+
+/** A close hint, or `undefined` for anything else. */
 export function decodeClose(body: Uint8Array): CloseHint | undefined {
   return decodeMsgpack(CloseSchema, body, LIMITS.closeBytesMax);
 }
@@ -147,10 +162,12 @@ export function trafficKeys(agreement: Agreement, joinFrameBytes: Uint8Array, cr
   return { th3, keyFor };
 }
 
-/** The bytes that each side signs, under the payload type `application/vnd.cloister.session+bytes`. */
+/** The bytes that a participant signs, under the payload type `application/vnd.cloister.session+bytes`. */
 export function participantProof(th2: Uint8Array): Uint8Array {
   return lengthPrefixed(utf8('participant'), th2);
 }
+
+/** The bytes that the enclave signs, under the same payload type. */
 export function enclaveProof(th3: Uint8Array): Uint8Array {
   return lengthPrefixed(utf8('enclave'), th3);
 }

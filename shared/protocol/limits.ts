@@ -1,7 +1,8 @@
 import { assert } from '#shared/fault/fault.ts';
 
-/** Protocol version, and the WebSocket subprotocol that negotiates it. */
+/** Protocol version. */
 export const PROTOCOL_VERSION = 1;
+/** The WebSocket subprotocol that negotiates the version. */
 export const SUBPROTOCOL = 'cloister.v1';
 
 /** Every bound of the wire in one place; bytes unless the name says otherwise. */

@@ -11,6 +11,7 @@ const updateId = bytesOf(16);
 
 /** Phases of a study, as participants are told them. */
 export const PHASES = ['idle', 'recruiting', 'collecting', 'aggregating', 'paused', 'finished', 'stopped'] as const;
+/** One of {@link PHASES}. */
 export type Phase = (typeof PHASES)[number];
 const phase = Type.Union(PHASES.map((name) => Type.Literal(name)));
 
@@ -45,7 +46,9 @@ export const MESSAGES = {
 } as const satisfies Record<string, { tag: number; to: 'participant' | 'enclave'; body: TSchema }>;
 
 type Table = typeof MESSAGES;
+/** Name of a message in {@link MESSAGES}. */
 export type MessageName = keyof Table;
+/** Body of the message of one name. */
 export type MessageBody<N extends MessageName> = Static<Table[N]['body']>;
 type MessagesTo<R extends 'participant' | 'enclave'> = {
   [N in MessageName]: Table[N]['to'] extends R ? { readonly name: N; readonly body: MessageBody<N> } : never;
@@ -55,6 +58,7 @@ type MessagesTo<R extends 'participant' | 'enclave'> = {
 export type ToParticipant = MessagesTo<'participant'>;
 /** What a participant sends inside sealed frames. */
 export type ToEnclave = MessagesTo<'enclave'>;
+/** Anything that travels in sealed frames. */
 export type Message = ToParticipant | ToEnclave;
 
 /** msgpack `[tag, body]`. */

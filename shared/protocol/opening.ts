@@ -20,11 +20,15 @@ export const RoundOpeningSchema = Type.Object(
   },
   { additionalProperties: false },
 );
+/** A decoded {@link RoundOpeningSchema}. */
 export type RoundOpening = Static<typeof RoundOpeningSchema>;
 
+/** Payload of a round opening, to be signed. */
 export function encodeRoundOpening(opening: RoundOpening): Uint8Array {
   return encodeMsgpack(opening);
 }
+
+/** A round opening, or `undefined` for anything else; its signature is still to be verified. */
 export function decodeRoundOpening(payload: Uint8Array): RoundOpening | undefined {
   return decodeMsgpack(RoundOpeningSchema, payload, LIMITS.signedPayloadBytesMax);
 }

@@ -8,8 +8,9 @@ import { fromHex, toHex, utf8 } from '../bytes/bytes.ts';
 import { decodeJson } from '../codec/json.ts';
 import { exactly } from '../codec/msgpack.ts';
 
-/** Longest statement and the longest envelope file around one. */
+/** Longest statement, bytes. */
 export const STATEMENT_BYTES_MAX = 256 * 1024;
+/** Longest envelope file around a statement, bytes. */
 export const STATEMENT_FILE_BYTES_MAX = 384 * 1024;
 
 const STATEMENT_TYPE = 'https://in-toto.io/Statement/v1';

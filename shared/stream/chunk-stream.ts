@@ -6,9 +6,11 @@ import { u32be } from '../bytes/bytes.ts';
 import type { CryptoPort } from '../crypto/port.ts';
 import { assert } from '../fault/fault.ts';
 
-/** Length of a stream key, of the nonce prefix and of the tag that each sealed chunk carries. */
+/** Length of a stream key, bytes. */
 export const STREAM_KEY_BYTES = 32;
+/** Length of the nonce prefix of a stream, bytes. */
 export const STREAM_PREFIX_BYTES = 7;
+/** Length of the tag that each sealed chunk carries, bytes. */
 export const TAG_BYTES = 16;
 
 /** Longest prelude, the plaintext of chunk 0; it is never empty. */
