@@ -17,8 +17,9 @@ export class Stage {
   #open: { readonly enclave: EnclaveUnderTest; readonly scene: Scene } | undefined;
   #round = 0;
 
-  async raise(): Promise<void> {
-    const enclave = await EnclaveUnderTest.start(['--chunk-kib', '1']);
+  /** Starts the enclave, the real one unless `start` makes another, and its study. */
+  async raise(start = () => EnclaveUnderTest.start(['--chunk-kib', '1'])): Promise<void> {
+    const enclave = await start();
     const scene = await Scene.open(enclave, { rounds: { count: 1000 } });
     this.#open = { enclave, scene };
   }

@@ -9,6 +9,7 @@ import { loadTensors } from '#enclave/aggregation/tensors.ts';
 import { Core } from '#enclave/core.ts';
 import { generateInstanceKeys } from '#enclave/keys/instance-keys.ts';
 import type { Attester } from '#enclave/ports/attester.ts';
+import type { Clock } from '#enclave/ports/clock.ts';
 import { nodeCrypto } from '#shared/crypto/node.ts';
 import { Fault } from '#shared/fault/fault.ts';
 import { HandClock } from '#test/fakes/hand-clock.ts';
@@ -36,7 +37,13 @@ export async function startInProcess({
 }: InProcessOptions = {}): Promise<InProcess> {
   const folder = await mkdtemp(join(tmpdir(), 'cloister-test-'));
   const device = await ParticipantDevice.create();
-  const clock = new HandClock(Date.now());
+  const clock = new HandClock();
+  // Time stands still for deadlines only: commands and certificates are dated by the world.
+  const time: Clock = {
+    monotonicMs: () => clock.monotonicMs(),
+    wallMs: () => Date.now(),
+    after: (delayMs, action) => clock.after(delayMs, action),
+  };
   const backend = await loadTensors();
   const attester: Attester = {
     platform: 'aws-nitro',
@@ -49,7 +56,16 @@ export async function startInProcess({
   const cores: Core[] = [];
   const boundaryPath = join(folder, 'boundary.sock');
   const boundary = await openBoundary(boundaryPath, (host) => {
-    const core = new Core({ crypto: nodeCrypto, clock, keys, attester, host, backend, chunkBytes: 1024, stagingBytes });
+    const core = new Core({
+      crypto: nodeCrypto,
+      clock: time,
+      keys,
+      attester,
+      host,
+      backend,
+      chunkBytes: 1024,
+      stagingBytes,
+    });
     cores.push(core);
     return { connected: () => core.hostConnected(), message: (message) => core.fromHost(message) };
   });

@@ -31,6 +31,7 @@ export interface TestStudyOptions {
   readonly rounds?: Readonly<Record<string, unknown>>;
   readonly aggregation?: Readonly<Record<string, unknown>>;
   readonly name?: string;
+  readonly initial?: unknown;
   /** More fields for each participant of the manifest, by its position. */
   readonly participantFields?: (index: number) => Readonly<Record<string, unknown>>;
 }
@@ -55,7 +56,11 @@ function manifestOf(options: TestStudyOptions, coordinator: KeyPair, participant
     study: options.name ?? 'test-study',
     title: 'A study for tests',
     coordinator: { name: 'Test Coordinator', key: toBase64(coordinator.publicKey) },
-    model: { kind: 'tensors', tensors: [{ name: 'weights', shape: [parameters] }], initial: 'zeros' },
+    model: {
+      kind: 'tensors',
+      tensors: [{ name: 'weights', shape: [parameters] }],
+      initial: options.initial ?? 'zeros',
+    },
     participants: participants.map(({ id, identity, release }, index) => ({
       id,
       name: `Hospital ${id}`,

@@ -13,7 +13,8 @@ class FakeHost {
   #waiting: (() => void)[] = [];
 
   async send(message: ToHost): Promise<void> {
-    this.sent.push(message);
+    // What is sent is copied at once, as the socket does it: its bytes are given back afterwards.
+    this.sent.push(structuredClone(message));
     if (this.sent.length >= this.blockFrom) await new Promise<void>((resolve) => this.#waiting.push(resolve));
   }
 
@@ -36,7 +37,7 @@ function outgoing(pieces: readonly Uint8Array[] = PIECES) {
     async *pieces() {
       for (const piece of pieces) {
         if (made.wiped) made.afterWipe += 1;
-        yield piece;
+        yield piece.slice();
       }
     },
     signed() {

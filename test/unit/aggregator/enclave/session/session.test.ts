@@ -1,0 +1,109 @@
+import { expect } from 'chai';
+import { nodeCrypto } from '#shared/crypto/node.ts';
+import { plainFrame } from '#shared/protocol/frames.ts';
+import { encodeHello } from '#shared/protocol/handshake.ts';
+import { type InProcess, startInProcess } from '#test/fakes/aggregator/in-process.ts';
+import { ScriptedParticipant } from '#test/fakes/aggregator/participant.ts';
+import { makeStudy, type TestStudy } from '#test/fakes/aggregator/study.ts';
+import { turns } from '#test/fakes/aggregator/turns.ts';
+
+const HANDSHAKE_MS_MAX = 30_000;
+
+describe('a session', () => {
+  let running: InProcess;
+  let study: TestStudy;
+  let working = true;
+  const connected = () => ScriptedParticipant.connect(running.enclave.url, study);
+
+  before(async () => {
+    running = await startInProcess({ working: () => working });
+    study = makeStudy({ ...running.enclave.enclave, name: 'sessions' });
+    await running.enclave.offer(study);
+  });
+  after(() => running.enclave.stop());
+
+  it('that does not finish its handshake in time is told SERVER_BUSY', async () => {
+    const silent = await connected();
+    const halfway = await connected();
+    await halfway.hello();
+    running.clock.advance(HANDSHAKE_MS_MAX);
+    expect(await silent.closing()).to.equal('SERVER_BUSY');
+    expect(await halfway.closing()).to.equal('SERVER_BUSY');
+  });
+
+  it('that joined in time goes on', async () => {
+    const person = await ScriptedParticipant.join(running.enclave.url, study);
+    running.clock.advance(2 * HANDSHAKE_MS_MAX);
+    await turns();
+    expect(person.closed).to.equal(false);
+    await person.send({ name: 'leave', body: {} });
+    await person.ended();
+  });
+
+  it('is told SERVER_BUSY while the device gives no evidence, and served when it does', async () => {
+    working = false;
+    expect(await (await connected()).refusedHandshake()).to.equal('SERVER_BUSY');
+    working = true;
+    (await ScriptedParticipant.join(running.enclave.url, study)).leave();
+  });
+
+  it('whose peer is gone before its evidence is there is forgotten', async () => {
+    const hello = {
+      version: 1,
+      kem: nodeCrypto.xWing.id,
+      manifestDigest: study.study.digest,
+      nonce: new Uint8Array(32),
+      ephemeralKey: nodeCrypto.xWing.generate().publicKey,
+    };
+    const sent: Uint8Array[] = [];
+    const session = running.core.connect({
+      send: (frame) => sent.push(frame),
+      setReading: () => undefined,
+      close: () => undefined,
+    });
+    session.receive(plainFrame('hello', encodeHello(hello)));
+    session.disconnected();
+    session.receive(Uint8Array.of(1, 2));
+    session.send({ name: 'phase', body: { round: 0, phase: 'idle' } });
+    session.close('SERVER_STOPPING');
+    await turns();
+    expect(sent).to.deep.equal([]);
+  });
+
+  it('stops reading while four frames wait, and reads on when there is room', async () => {
+    const reading: boolean[] = [];
+    let readOn = (): void => undefined;
+    const resumed = new Promise<void>((resolve) => {
+      readOn = resolve;
+    });
+    const setReading = (on: boolean): void => {
+      reading.push(on);
+      if (on) readOn();
+    };
+    const session = running.core.connect({ send: () => undefined, setReading, close: () => undefined });
+    const hello = {
+      version: 1,
+      kem: nodeCrypto.xWing.id,
+      manifestDigest: study.study.digest,
+      nonce: new Uint8Array(32),
+      ephemeralKey: nodeCrypto.xWing.generate().publicKey,
+    };
+    for (let frames = 0; frames < 5; frames++) session.receive(plainFrame('hello', encodeHello(hello)));
+    expect(reading).to.deep.equal([false]);
+    await resumed;
+    expect(reading).to.deep.equal([false, true]);
+  });
+
+  it('ends for whoever speaks text, or another subprotocol', async () => {
+    const person = await connected();
+    person.socket.send('text');
+    await person.ended();
+    const { WebSocket } = await import('ws');
+    const other = new WebSocket(running.enclave.url, 'other.v1');
+    await new Promise<void>((resolve) => {
+      other.on('error', () => undefined);
+      other.on('close', () => resolve());
+    });
+    expect(other.readyState).to.equal(WebSocket.CLOSED);
+  });
+});
