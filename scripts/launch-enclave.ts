@@ -67,9 +67,9 @@ function onHardware(bundle: string, args: readonly string[]): Promise<number> {
   const env = { ...ALLOCATOR, PATH: process.env['PATH'] ?? '' };
   const child = spawn(process.execPath, [...flags, bundle, ...args], { env, stdio: 'inherit' });
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => child.kill(signal));
-  return new Promise((resolve, reject) => {
-    child.once('error', reject);
-    child.once('exit', (code) => resolve(code ?? 1));
+  return new Promise((ended, failed) => {
+    child.once('error', failed);
+    child.once('exit', (code) => ended(code ?? 1));
   });
 }
 

@@ -38,7 +38,7 @@ export async function sealedRound(size: SceneSize): Promise<RoundTimes> {
     const times = await timeRound(people, size);
     return { ...times, handshakesMs: handshakes(people), peakMib: await peakMib(enclave.process.pid) };
   } finally {
-    for (const each of running.toReversed()) await each.stop();
+    for (const started of running.toReversed()) await started.stop();
     await rm(folder, { recursive: true, force: true });
   }
 }
@@ -68,7 +68,7 @@ export async function handshakeTimes(participants: number, each: number): Promis
       count: Number(found['count']),
     };
   } finally {
-    for (const each of running.toReversed()) await each.stop();
+    for (const started of running.toReversed()) await started.stop();
     await rm(folder, { recursive: true, force: true });
   }
 }
@@ -77,7 +77,7 @@ export async function handshakeTimes(participants: number, each: number): Promis
 export async function clearRound(size: SceneSize): Promise<RoundTimes> {
   const { participants, parameters } = size;
   const server = Measured.start('scripts/bench/round/clear-server.ts', [String(parameters), String(participants)]);
-  const port = await server.until((lines) => lines.find(({ port }) => port !== undefined)?.['port']);
+  const port = await server.until((lines) => lines.find((line) => line['port'] !== undefined)?.['port']);
   const people = startParticipants(size, (ids) => [
     'scripts/bench/round/clear-participants.ts',
     [String(port), String(parameters), ...ids],
@@ -128,8 +128,16 @@ async function startHost(
   await writeKeys(join(folder, 'coordinator.key'), scene.coordinator);
   for (const { id, keys } of scene.participants) await writeKeys(join(folder, `${id}.key`), keys);
   const host = Measured.start('aggregator/host/main.ts', [
-    ...['--listen', '127.0.0.1:0', '--data', join(folder, 'host'), '--study', join(folder, 'study.dsse.json')],
-    ...['--enclave-socket', join(folder, 'enclave.sock'), '--boundary-socket', join(folder, 'boundary.sock')],
+    '--listen',
+    '127.0.0.1:0',
+    '--data',
+    join(folder, 'host'),
+    '--study',
+    join(folder, 'study.dsse.json'),
+    '--enclave-socket',
+    join(folder, 'enclave.sock'),
+    '--boundary-socket',
+    join(folder, 'boundary.sock'),
   ]);
   running.push(host);
   const port = await host.until((lines) => lines.find(({ event }) => event === 'ready')?.['port']);
@@ -138,8 +146,18 @@ async function startHost(
 
 async function launch(folder: string, url: string): Promise<void> {
   const coordinator = Measured.start('client/cli/main.ts', [
-    ...['study', 'launch', '--quiet', '--host', url, '--key', join(folder, 'coordinator.key'), '--wait-seconds', '0'],
-    ...['--policy', join(folder, 'policy.yaml'), join(folder, 'study.dsse.json')],
+    'study',
+    'launch',
+    '--quiet',
+    '--host',
+    url,
+    '--key',
+    join(folder, 'coordinator.key'),
+    '--wait-seconds',
+    '0',
+    '--policy',
+    join(folder, 'policy.yaml'),
+    join(folder, 'study.dsse.json'),
   ]);
   await once(coordinator.process, 'close');
 }

@@ -35,7 +35,14 @@ export async function fakePlatform(atMs = NOW_MS): Promise<FakePlatform> {
 
 /** Contents of a plain document of the platform. */
 export function contentsOf(platform: FakePlatform, userData: Uint8Array | null = null): DocumentContents {
-  return { moduleId: MODULE_ID, timestampMs: platform.atMs, pcrs: platform.pcrs, publicKey: null, userData, nonce: null };
+  return {
+    moduleId: MODULE_ID,
+    timestampMs: platform.atMs,
+    pcrs: platform.pcrs,
+    publicKey: null,
+    userData,
+    nonce: null,
+  };
 }
 
 /** The policy that accepts the platform's code and root. */
