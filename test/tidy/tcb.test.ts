@@ -1,12 +1,12 @@
 import { expect } from 'chai';
 import { type TcbReport, tcbReport, tcbText } from '#scripts/tcb-report.ts';
 
-/** Lines of code in which an update is received, opened, folded and released: enclave, boundary, the protocol. */
-const POLICY_CODE_LINES_MAX = 6500;
-/** The same with everything else of ours in the bundle: the attestation verifier, the crypto port, signed envelopes. */
-const OWN_CODE_LINES_MAX = 7800;
-/** What the first bound leaves to the second: code with vectors and tests of its own, which knows of no update. */
-const PRIMITIVES = /^shared\/(attestation|crypto|dsse|stream)(\/|$)/;
+/** Lines of code of ours that are measured, without the verifier. */
+const CODE_LINES_MAX = 6500;
+/** The same with the verifier. */
+const WITH_VERIFIER_MAX = 7800;
+/** The verifier judges participants' evidence and nothing else, and no update passes through it. */
+const VERIFIER = /^shared\/attestation(\/|$)/;
 
 /** Packages in the measured code, and why. Another one needs a written case first. */
 const PACKAGES: Readonly<Record<string, string>> = {
@@ -31,17 +31,17 @@ describe('the trusted computing base', () => {
     report = await tcbReport();
   });
 
-  it('keeps what touches updates within 6,500 lines of code', () => {
+  it('keeps our own code, without the verifier, within 6,500 lines', () => {
     const lines = report.own
-      .filter(({ name }) => !PRIMITIVES.test(name))
+      .filter(({ name }) => !VERIFIER.test(name))
       .reduce((sum, { codeLines }) => sum + codeLines, 0);
-    console.log(`      ${lines} lines of code that touch updates`);
-    expect(lines).to.be.above(1000).and.at.most(POLICY_CODE_LINES_MAX);
+    console.log(`      ${lines} lines of code without the verifier`);
+    expect(lines).to.be.above(1000).and.at.most(CODE_LINES_MAX);
   });
 
-  it('keeps all own code in the bundle within 7,800 lines of code', () => {
+  it('keeps our own code, with the verifier, within 7,800 lines', () => {
     console.log(`      ${report.ownCodeLines} lines of code, ${report.ownLines} with comments`);
-    expect(report.ownCodeLines).to.be.above(1000).and.at.most(OWN_CODE_LINES_MAX);
+    expect(report.ownCodeLines).to.be.above(1000).and.at.most(WITH_VERIFIER_MAX);
   });
 
   it('holds exactly the packages that have a reason to be there', () => {
