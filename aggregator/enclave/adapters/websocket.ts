@@ -71,6 +71,7 @@ function connectionOf(socket: WebSocket): Connection {
     send(frame) {
       if (socket.readyState === socket.OPEN) socket.send(frame, { binary: true, compress: false });
     },
+    unsentBytes: () => socket.bufferedAmount,
     setReading(on) {
       if (on) socket.resume();
       else socket.pause();

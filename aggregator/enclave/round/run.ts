@@ -1,6 +1,9 @@
 import { assert, unreachable } from '#shared/fault/fault.ts';
 import type { Phase } from '#shared/protocol/messages.ts';
 
+/** Least time between an abandoned attempt and the next one. */
+export const RETRY_GATHER_MS = 1_000;
+
 /** When rounds open and close; from the manifest, times in ms. */
 export interface RoundRules {
   readonly count: number;
@@ -117,7 +120,9 @@ function stay(state: RunState): RunStep {
 }
 
 function recruit(round: number, attempt: number, view: RunView, before: readonly RunEffect[] = []): RunStep {
-  const gatherUntil = view.nowMs + view.rules.gatherMs;
+  // After an abandoned attempt nobody hurries: members that all decline would open attempts as fast as they answer.
+  const gatherMs = attempt === 1 ? view.rules.gatherMs : Math.max(view.rules.gatherMs, RETRY_GATHER_MS);
+  const gatherUntil = view.nowMs + gatherMs;
   const step = look({ kind: 'recruiting', round, attempt, gatherUntil }, view);
   return { state: step.state, effects: [...before, { kind: 'phase-changed' }, ...step.effects] };
 }
@@ -165,7 +170,6 @@ function look(state: RunState, view: RunView): RunStep {
 
 function lookForCohort(state: Extract<RunState, { kind: 'recruiting' }>, view: RunView): RunStep {
   const { rules, connected, nowMs } = view;
-  // After an abandoned attempt nobody hurries: without the pause, failing participants would open rounds in a loop.
   const complete = connected.length >= rules.cohort && (state.attempt === 1 || nowMs >= state.gatherUntil);
   const gathered = connected.length >= rules.quorum && nowMs >= state.gatherUntil;
   if (!complete && !gathered) {

@@ -64,6 +64,8 @@ type State =
 
 const QUEUE_FRAMES_MAX = 256;
 const QUEUE_FRAMES_PAUSE = 4;
+/** Far more than a study ever has to say to a participant that reads. */
+const OUTWARD_BYTES_MAX = 1024 * 1024;
 const HANDSHAKE_MS_MAX = 30_000;
 const RETRY_MS = 1_000;
 
@@ -220,7 +222,17 @@ export class Session {
 
   #sendThrough(channel: SealedChannel, message: ToParticipant): void {
     // One after the other: the sequence numbers must leave in the order in which they were given.
-    this.#outward = this.#outward.then(async () => this.#connection.send(await channel.seal(encodeMessage(message))));
+    this.#outward = this.#outward.then(async () => {
+      // Whoever asks without end and reads no answer must not grow this process.
+      if (this.#connection.unsentBytes() > OUTWARD_BYTES_MAX) return this.#cutOff();
+      this.#connection.send(await channel.seal(encodeMessage(message)));
+    });
+  }
+
+  #cutOff(): void {
+    if (this.#state.kind !== 'closed') this.#context.refusedSession('SERVER_BUSY');
+    this.#leave();
+    this.#connection.close();
   }
 
   #end(code: RefusalCode, retryAfterMs: number = RETRY_MS): void {

@@ -58,6 +58,7 @@ describe('a session', () => {
     const sent: Uint8Array[] = [];
     const session = running.core.connect({
       send: (frame) => sent.push(frame),
+      unsentBytes: () => 0,
       setReading: () => undefined,
       close: () => undefined,
     });
@@ -80,7 +81,12 @@ describe('a session', () => {
       reading.push(on);
       if (on) readOn();
     };
-    const session = running.core.connect({ send: () => undefined, setReading, close: () => undefined });
+    const session = running.core.connect({
+      send: () => undefined,
+      unsentBytes: () => 0,
+      setReading,
+      close: () => undefined,
+    });
     const hello = {
       version: 1,
       kem: nodeCrypto.xWing.id,
@@ -92,6 +98,35 @@ describe('a session', () => {
     expect(reading).to.deep.equal([false]);
     await resumed;
     expect(reading).to.deep.equal([false, true]);
+  });
+
+  it('is cut off when it asks without end and reads no answer', async () => {
+    const person = await ScriptedParticipant.join(running.enclave.url, study);
+    const nowhere = { round: 9, attempt: 1, kem: nodeCrypto.xWing.id, chunkBytes: 1024, remainingMs: 1 };
+    const { header } = person.sealer({
+      ...nowhere,
+      manifestDigest: study.study.digest,
+      roundKey: nodeCrypto.xWing.generate().publicKey,
+      baseRelease: new Uint8Array(32),
+      layoutDigest: study.study.layout.digest,
+    });
+    const from = running.enclave.messages.length;
+    const cut = running.enclave.next(
+      'log',
+      ({ event, fields }) => event === 'session-refused' && fields['code'] === 'SERVER_BUSY',
+      from,
+    );
+    person.socket.pause();
+    let isCut = false;
+    void cut.then(() => {
+      isCut = true;
+    });
+    while (!isCut) {
+      await person.send({ name: 'begin', body: { header } });
+      await turns();
+    }
+    person.socket.resume();
+    await person.ended();
   });
 
   it('ends for whoever speaks text, or another subprotocol', async () => {
