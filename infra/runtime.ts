@@ -20,4 +20,4 @@ export const ALLOCATOR: Readonly<Record<string, string>> = {
 export const HOST_FLAGS: readonly string[] = ['--initial-old-space-size=256'];
 
 /** The enclave is measured by its memory: with a small nursery, buffers that have served are freed while still few. */
-export const ENCLAVE_FLAGS: readonly string[] = ['--max-semi-space-size=1'];
+export const ENCLAVE_FLAGS: readonly string[] = ['--max-semi-space-size=2'];

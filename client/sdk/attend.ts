@@ -259,6 +259,6 @@ export class Attendance {
       await this.#upload.begin();
       return true;
     }
-    return this.#upload.sendNext();
+    return (await this.#upload.sendNext()) || envelope.sealAhead();
   }
 }

@@ -15,18 +15,24 @@ export interface SealContext {
   readonly clock: Clock;
 }
 
+/** How much may be sealed before the enclave asks for it: time that would be spent waiting in line. */
+const AHEAD_BYTES_MAX = 64 * 1024 * 1024;
+
 /**
- * One update sealed under one opening. Chunks are sealed as they are sent, so that an upload holds one of them in
- * memory and not all; sealed again, a chunk has the same bytes.
+ * One update sealed under one opening. While it waits for its turn, chunks are sealed ahead, up to a bound; the others
+ * as they are sent. Sealed again, a chunk has the same bytes.
  */
 export class Envelope {
   readonly opening: VerifiedOpening;
   readonly subject: AnswerSubject;
   readonly #sealer: UpdateSealer;
   readonly #clock: Clock;
-  readonly #sealedBefore = new Set<number>();
+  readonly #ahead = new Map<number, Uint8Array>();
+  #aheadBytes = 0;
+  #sealed = 0;
   #sealMs = 0;
   #bytes = 0;
+  #isCostTold = false;
 
   /** Takes over `result.delta`: it must not change until the envelope is wiped. */
   constructor(opening: VerifiedOpening, result: TrainingResult, membership: Membership, context: SealContext) {
@@ -64,20 +70,40 @@ export class Envelope {
 
   /** Chunks sealed so far; none was skipped, so these are the chunks below this index. */
   get sealedCount(): number {
-    return this.#sealedBefore.size;
+    return this.#sealed;
   }
 
-  /** Time spent sealing and bytes sealed, each chunk counted once. */
-  get cost(): { readonly ms: number; readonly bytes: number } {
+  /** Time spent sealing and bytes sealed, each chunk counted once; told once, when every chunk has been sealed. */
+  takeCost(): { readonly ms: number; readonly bytes: number } | undefined {
+    if (this.#isCostTold || this.#sealed < this.chunkCount) return undefined;
+    this.#isCostTold = true;
     return { ms: this.#sealMs, bytes: this.#bytes };
   }
 
-  /** Sealed chunk `index`, at most `sealedCount`. */
+  /** Seals the next chunk to have it ready; false when all are sealed or enough are ready. */
+  async sealAhead(): Promise<boolean> {
+    if (this.#sealed >= this.chunkCount || this.#aheadBytes >= AHEAD_BYTES_MAX) return false;
+    const index = this.#sealed;
+    const sealed = await this.#seal(index);
+    this.#ahead.set(index, sealed);
+    this.#aheadBytes += sealed.length;
+    return true;
+  }
+
+  /** Sealed chunk `index`, at most `sealedCount`; it belongs to the caller. */
   async chunk(index: number): Promise<Uint8Array> {
+    const ready = this.#ahead.get(index);
+    if (ready === undefined) return this.#seal(index);
+    this.#ahead.delete(index);
+    this.#aheadBytes -= ready.length;
+    return ready;
+  }
+
+  async #seal(index: number): Promise<Uint8Array> {
     const startedMs = this.#clock.monotonicMs();
     const sealed = await this.#sealer.chunk(index);
-    if (!this.#sealedBefore.has(index)) {
-      this.#sealedBefore.add(index);
+    if (index === this.#sealed) {
+      this.#sealed += 1;
       this.#sealMs += this.#clock.monotonicMs() - startedMs;
       this.#bytes += sealed.length;
     }

@@ -63,20 +63,20 @@ export class Upload {
     const { envelope } = this;
     const index = this.#next;
     if (index === undefined || index >= envelope.chunkCount) return false;
-    const isSealedFirst = envelope.sealedCount < envelope.chunkCount;
     const sealed = await envelope.chunk(index);
     await this.#session.sendChunk(envelope.updateId, index, sealed);
     this.#next = index + 1;
     this.#bytes += sealed.length;
-    if (this.#next === envelope.chunkCount) this.#tellUploaded(isSealedFirst);
+    if (this.#next === envelope.chunkCount) this.#tellUploaded();
     return true;
   }
 
-  #tellUploaded(isSealedFirst: boolean): void {
+  #tellUploaded(): void {
     const { clock, onEvent } = this.#context;
     const { round, attempt } = this.envelope.opening;
     const updateId = toHex(this.envelope.updateId);
-    if (isSealedFirst) onEvent({ kind: 'sealed', round, attempt, updateId, ...this.envelope.cost });
+    const cost = this.envelope.takeCost();
+    if (cost !== undefined) onEvent({ kind: 'sealed', round, attempt, updateId, ...cost });
     onEvent({
       kind: 'uploaded',
       updateId,

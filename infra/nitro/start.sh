@@ -17,7 +17,7 @@ watched /enclave/nsm-bridge.pl "$RUN/nsm.sock" &
 watched socat "VSOCK-LISTEN:$PARTICIPANT_VSOCK_PORT,fork,backlog=128" "UNIX-CONNECT:$RUN/participants.sock" &
 watched socat "VSOCK-LISTEN:$BOUNDARY_VSOCK_PORT,fork" "UNIX-CONNECT:$RUN/boundary.sock" &
 
-watched node --max-semi-space-size=1 --permission --allow-fs-read=/enclave/enclave.mjs /enclave/enclave.mjs \
+watched node --max-semi-space-size=2 --permission --allow-fs-read=/enclave/enclave.mjs /enclave/enclave.mjs \
   --nsm "$RUN/nsm.sock" --listen "$RUN/participants.sock" --boundary "$RUN/boundary.sock" "$@" &
 
 # A trap runs between commands and during `wait`, not while a command runs in the foreground.
