@@ -139,7 +139,7 @@ export class Attendance {
   #takeReceipt(signed: MessageBody<'receipt'>['receipt']): void {
     const { work, crypto, onEvent } = this.#context;
     const { envelope } = work;
-    if (envelope === undefined || envelope.sealedCount < envelope.chunkCount) {
+    if (envelope === undefined || envelope.sentCount < envelope.chunkCount) {
       throw new Fault('ENCLAVE_STATEMENT_WRONG', 'a receipt for an update that was not sent whole');
     }
     const { subject } = envelope;

@@ -30,6 +30,7 @@ export class Envelope {
   readonly #ahead = new Map<number, Uint8Array>();
   #aheadBytes = 0;
   #sealed = 0;
+  #sent = 0;
   #sealMs = 0;
   #bytes = 0;
   #isCostTold = false;
@@ -68,9 +69,9 @@ export class Envelope {
     return this.#sealer.chunkCount;
   }
 
-  /** Chunks sealed so far; none was skipped, so these are the chunks below this index. */
-  get sealedCount(): number {
-    return this.#sealed;
+  /** Chunks handed out to be sent so far; none was skipped, so these are the chunks below this index. */
+  get sentCount(): number {
+    return this.#sent;
   }
 
   /** Time spent sealing and bytes sealed, each chunk counted once; told once, when every chunk has been sealed. */
@@ -90,8 +91,9 @@ export class Envelope {
     return true;
   }
 
-  /** Sealed chunk `index`, at most `sealedCount`; it belongs to the caller. */
+  /** Sealed chunk `index`, at most `sentCount`; it belongs to the caller. */
   async chunk(index: number): Promise<Uint8Array> {
+    this.#sent = Math.max(this.#sent, index + 1);
     const ready = this.#ahead.get(index);
     if (ready === undefined) return this.#seal(index);
     this.#ahead.delete(index);

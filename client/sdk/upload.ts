@@ -34,7 +34,7 @@ export class Upload {
 
   /**
    * The enclave is ready for the chunks from `next` on. It may say so again, to have some of them once more.
-   * @throws Fault - ENCLAVE_STATEMENT_WRONG when it claims chunks that were never sealed
+   * @throws Fault - ENCLAVE_STATEMENT_WRONG when it claims chunks that were never sent
    */
   grant({ updateId, next }: MessageBody<'grant'>): void {
     if (!this.#isOurs(updateId, next)) return;
@@ -51,8 +51,8 @@ export class Upload {
 
   #isOurs(updateId: Uint8Array, next: number): boolean {
     if (!equalBytes(updateId, this.envelope.updateId)) return false;
-    if (next > this.envelope.sealedCount) {
-      const message = `the enclave claims ${next} chunks of an update of which ${this.envelope.sealedCount} were sealed`;
+    if (next > this.envelope.sentCount) {
+      const message = `the enclave claims ${next} chunks of an update of which ${this.envelope.sentCount} were sent`;
       throw new Fault('ENCLAVE_STATEMENT_WRONG', message);
     }
     return true;
