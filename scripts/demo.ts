@@ -276,6 +276,11 @@ async function run(demo: Demo): Promise<DemoReport> {
   say(
     `Enclave measured (PCR0 ${enclave.pcr0.slice(0, 16)}…), tensors on ${backend}; host at ${aggregator.url}; queue: ${aggregator.queue}`,
   );
+  if (aggregator.queue === 'memory') {
+    say(
+      'No redis-server or valkey-server was found: jobs live in memory, and those under way are lost if the host stops.',
+    );
+  }
   await mkdir(workspace.path('hospitals'), { recursive: true });
   say('Study 1 of 2: the hospitals standardise their features together, each keeping its own rows.');
   await runStage(demo, aggregator, {
