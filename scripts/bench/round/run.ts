@@ -73,21 +73,29 @@ export async function handshakeTimes(participants: number, each: number): Promis
   }
 }
 
-/** The same bytes sent, folded and returned by the benchmark's own program, in the clear. */
+/** The same bytes sent, relayed, folded and returned by the benchmark's own program, without cryptography. */
 export async function clearRound(size: SceneSize): Promise<RoundTimes> {
-  const { participants, parameters } = size;
-  const server = Measured.start('scripts/bench/round/clear-server.ts', [String(parameters), String(participants)]);
-  const port = await server.until((lines) => lines.find((line) => line['port'] !== undefined)?.['port']);
-  const people = startParticipants(size, (ids) => [
-    'scripts/bench/round/clear-participants.ts',
-    [String(port), String(parameters), ...ids],
-  ]);
+  const folder = await mkdtemp(join(tmpdir(), 'cloister-bench-'));
+  const files = [join(folder, 'clear.sock'), join(folder, 'model.f32')];
+  const counts = [String(size.parameters), String(size.participants)];
+  const server = Measured.start('scripts/bench/round/clear-server.ts', [...files, ...counts]);
+  const running = [server];
   try {
+    await server.until((lines) => lines.find(({ ready }) => ready === true));
+    const host = Measured.start('scripts/bench/round/clear-host.ts', files);
+    running.push(host);
+    const port = await host.until((lines) => lines.find((line) => line['port'] !== undefined)?.['port']);
+    const people = startParticipants(size, (ids) => [
+      'scripts/bench/round/clear-participants.ts',
+      [String(port), String(size.parameters), ...ids],
+    ]);
+    running.push(...people);
     await allSay(people, size, isWaiting);
     const times = await timeRound(people, size);
     return { ...times, handshakesMs: 0, peakMib: await peakMib(server.process.pid ?? 0) };
   } finally {
-    for (const each of [...people, server]) await each.stop();
+    for (const each of running.toReversed()) await each.stop();
+    await rm(folder, { recursive: true, force: true });
   }
 }
 
