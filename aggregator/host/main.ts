@@ -1,9 +1,10 @@
+import type { FaultCode } from '#shared/fault/codes.ts';
 import { Fault } from '#shared/fault/fault.ts';
 import { startHost } from './host.ts';
 import { createLog } from './log.ts';
 import { HELP, readHostOptions } from './options.ts';
 
-/** Exit codes: 0 stopped as asked, 2 wrong options or files, 1 anything else. */
+/** Exit codes: 0 stopped as asked, 2 wrong options or files, 4 no queue for now, 1 anything else. */
 async function main(): Promise<void> {
   const options = readHostOptions(process.argv.slice(2), process.env);
   if (options === undefined) {
@@ -26,10 +27,15 @@ function stopSignal(): Promise<NodeJS.Signals> {
   });
 }
 
+function exitCodeOf(code: FaultCode): number {
+  if (code === 'CONFIG_INVALID') return 2;
+  return code === 'QUEUE_UNAVAILABLE' ? 4 : 1;
+}
+
 try {
   await main();
 } catch (error) {
   const message = error instanceof Fault ? `${error.code}: ${error.message}` : String(error);
   process.stderr.write(`${message}\n`);
-  process.exitCode = error instanceof Fault && error.code === 'CONFIG_INVALID' ? 2 : 1;
+  process.exitCode = error instanceof Fault ? exitCodeOf(error.code) : 1;
 }

@@ -8,6 +8,8 @@ import type { ReleaseJob } from './release-queue.ts';
 
 type Body<N extends ToHost['name']> = Extract<ToHost, { readonly name: N }>['body'];
 
+const PIECES_UNDER_WAY_MAX = 4;
+
 /** A release on its way in. */
 interface Transfer {
   readonly payloadId: string;
@@ -16,6 +18,8 @@ interface Transfer {
   readonly bytes: number;
   received: number;
   pieces: number;
+  /** Pieces on their way to the store: a few at a time, so that none waits for the answer to another. */
+  readonly underWay: Promise<void>[];
 }
 
 /** What becomes of a finished transfer. */
@@ -48,6 +52,7 @@ export class ReleaseIntake {
       bytes: body.bytes,
       received: 0,
       pieces: 0,
+      underWay: [],
     });
     return undefined;
   }
@@ -59,9 +64,13 @@ export class ReleaseIntake {
     if (transfer.received + body.bytes.length > transfer.bytes)
       return `more than the ${transfer.bytes} bytes announced`;
     if (transfer.pieces >= piecesMax(transfer.bytes)) return 'a payload in needlessly small pieces';
-    await this.#parts.payloads.put(transfer.payloadId, transfer.pieces, body.bytes);
+    const put = this.#parts.payloads.put(transfer.payloadId, transfer.pieces, body.bytes);
+    // A failure is met where the pieces are awaited; until then it must not count as one that nobody handles.
+    put.catch(() => undefined);
+    transfer.underWay.push(put);
     transfer.received += body.bytes.length;
     transfer.pieces += 1;
+    if (transfer.underWay.length >= PIECES_UNDER_WAY_MAX) await Promise.all(transfer.underWay.splice(0));
     return undefined;
   }
 
@@ -71,6 +80,7 @@ export class ReleaseIntake {
     if (transfer === undefined) return `the end of transfer ${body.transfer}, which never began`;
     if (transfer.received !== transfer.bytes)
       return `a payload of ${transfer.received} bytes, ${transfer.bytes} announced`;
+    await Promise.all(transfer.underWay.splice(0));
     const summary = readStatement(body.statement);
     const text = textOf(body.statement);
     if (
@@ -101,6 +111,7 @@ export class ReleaseIntake {
   async abandon(): Promise<void> {
     const transfers = [...this.#transfers.values()];
     this.#transfers.clear();
+    for (const { underWay } of transfers) await Promise.allSettled(underWay);
     for (const { payloadId, pieces } of transfers) await this.#parts.payloads.remove(payloadId, pieces);
   }
 }

@@ -47,8 +47,16 @@ async function writePieces(
 ): Promise<string | undefined> {
   const hash = createHash('sha256');
   let length = 0;
+  // The next piece is fetched while this one is digested and written. A failure to fetch it is met in its own turn.
+  const pieceAt = (index: number): Promise<Uint8Array | undefined> => {
+    const piece = index < job.pieces ? payloads.get(job.payloadId, index) : Promise.resolve(undefined);
+    piece.catch(() => undefined);
+    return piece;
+  };
+  let next = pieceAt(0);
   for (let index = 0; index < job.pieces; index++) {
-    const piece = await payloads.get(job.payloadId, index);
+    const piece = await next;
+    next = pieceAt(index + 1);
     if (piece === undefined) return `piece ${index} of ${job.pieces} is gone from the queue: it expired or was removed`;
     length += piece.length;
     if (length > job.bytes) return `the payload in the queue is longer than the ${job.bytes} bytes that the job states`;
