@@ -117,11 +117,9 @@ describe('a session', () => {
       from,
     );
     person.socket.pause();
-    let isCut = false;
-    void cut.then(() => {
-      isCut = true;
-    });
-    while (!isCut) {
+    const cuts: unknown[] = [];
+    void cut.then((line) => cuts.push(line));
+    while (cuts.length === 0) {
       await person.send({ name: 'begin', body: { header } });
       await turns();
     }
