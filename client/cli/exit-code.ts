@@ -21,11 +21,12 @@ const EXIT_OF: Partial<Record<FaultCode, number>> = {
   EVIDENCE_REFUSED: EXIT.refused,
   EVIDENCE_UNBOUND: EXIT.refused,
   ENCLAVE_SIGNATURE_INVALID: EXIT.refused,
+  ENCLAVE_STATEMENT_WRONG: EXIT.refused,
   RELEASE_INVALID: EXIT.refused,
   RELEASE_UNCHAINED: EXIT.refused,
   PEER_REFUSED: EXIT.refused,
-  MEASUREMENT_MISMATCH: EXIT.refused,
   CONNECTION_LOST: EXIT.unavailable,
+  SESSION_TAMPERED: EXIT.unavailable,
   QUEUE_UNAVAILABLE: EXIT.unavailable,
   ATTESTER_FAILED: EXIT.unavailable,
 };

@@ -105,7 +105,6 @@ export const FAULT_CODES = {
   TRAINER_FAILED: { meaning: 'the trainer stopped without an update', action: 'fix' },
   ATTESTER_FAILED: { meaning: 'the platform gave no evidence', action: 'retry' },
   BACKEND_MISSING: { meaning: 'no tensor backend could be loaded', action: 'fix' },
-  MEASUREMENT_MISMATCH: { meaning: 'an enclave bundle whose digest is not the expected one', action: 'stop' },
 } as const satisfies Record<string, CodeEntry>;
 
 /** A code of {@link FAULT_CODES}. */
