@@ -40,9 +40,18 @@ export async function listenHttp(endpoint: Endpoint, parts: HttpParts): Promise<
   try {
     await once(server, 'listening');
   } catch (cause) {
-    throw new Fault('CONFIG_INVALID', 'the host cannot listen on the address given with --listen', { cause });
+    throw new Fault('CONFIG_INVALID', `the host cannot listen on ${placeOf(endpoint)}: ${whyNot(cause)}`, { cause });
   }
   return { ...addressOf(server), close: () => closeServer(server, stopping, parts.relay) };
+}
+
+function placeOf(endpoint: Endpoint): string {
+  return endpoint.kind === 'unix' ? endpoint.path : `${endpoint.host}:${endpoint.port}`;
+}
+
+function whyNot(cause: unknown): string {
+  const code = cause instanceof Error && 'code' in cause ? String(cause.code) : 'unknown error';
+  return code === 'EADDRINUSE' ? 'something listens there already; give another --listen' : `${code}; see --listen`;
 }
 
 function addressOf(server: Server): { readonly address: string; readonly port: number } {

@@ -27,7 +27,7 @@ export async function readInput(
   } catch (cause) {
     if (cause instanceof Fault) throw cause;
     if (presence === 'optional' && systemCode(cause) === 'ENOENT') return undefined;
-    throw new Fault('CONFIG_INVALID', `${path} cannot be read (${systemCode(cause)})`, { cause });
+    throw new Fault('CONFIG_INVALID', `${path} cannot be read: ${systemWords(cause)}`, { cause });
   }
 }
 
@@ -38,7 +38,9 @@ export async function writeNew(path: string, bytes: Uint8Array | string, mode = 
   } catch (cause) {
     const code = systemCode(cause);
     const why =
-      code === 'EEXIST' ? 'exists already; name another file or move that one' : `cannot be written (${code})`;
+      code === 'EEXIST'
+        ? 'exists already; name another file or move that one'
+        : `cannot be written: ${systemWords(cause)}`;
     throw new Fault('CONFIG_INVALID', `${path} ${why}`, { cause });
   }
 }
@@ -56,4 +58,19 @@ export async function requireAbsent(path: string | undefined): Promise<void> {
 /** The operating system's name for an error, such as `ENOENT`. */
 export function systemCode(error: unknown): string {
   return error instanceof Error && 'code' in error ? String(error.code) : 'unknown error';
+}
+
+const WORDS: Readonly<Record<string, string>> = {
+  ENOENT: 'there is no such file or folder',
+  EACCES: 'this user may not',
+  EISDIR: 'it is a folder, expected a file',
+  ENOTDIR: 'a part of its path is no folder',
+  ENOSPC: 'the disk is full',
+};
+
+/** What the operating system said, in words where it has common ones. */
+export function systemWords(error: unknown): string {
+  const code = systemCode(error);
+  const words = WORDS[code];
+  return words === undefined ? code : `${words} (${code})`;
 }

@@ -9,7 +9,7 @@ import {
   type Keys,
   type ParticipantKeys,
 } from '#shared/keys/key-file.ts';
-import { systemCode, writeNew } from './input-file.ts';
+import { systemWords, writeNew } from './input-file.ts';
 
 const OTHERS_MASK = 0o077;
 
@@ -34,9 +34,13 @@ export async function readKeys(path: string, crypto: CryptoPort): Promise<Keys> 
     }
   } catch (cause) {
     if (cause instanceof Fault) throw cause;
-    throw new Fault('KEY_FILE_INVALID', `${path} cannot be read (${systemCode(cause)}); make it with cloister keygen`, {
-      cause,
-    });
+    throw new Fault(
+      'KEY_FILE_INVALID',
+      `${path} cannot be read: ${systemWords(cause)}; cloister keygen makes key files`,
+      {
+        cause,
+      },
+    );
   }
   return decodeKeyFile(bytes, crypto);
 }

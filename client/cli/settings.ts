@@ -128,8 +128,9 @@ export class Settings {
   need<T>(setting: Setting<T>): T {
     const value = this.get(setting);
     if (value !== undefined) return value;
-    const places = `${setting.flags.split(' ')[0]}, ${environmentName(setting)} or ${setting.key} in ${CONFIG_FILE}`;
-    throw new Fault('CONFIG_INVALID', `${setting.help}: not given; give it with ${places}: ${setting.expected}`);
+    const places = `${environmentName(setting)} or ${setting.key} in ${CONFIG_FILE}`;
+    const option = setting.flags.split(' ')[0];
+    throw new Fault('CONFIG_INVALID', `${option} is needed (or ${places}): ${setting.help}; ${setting.expected}`);
   }
 }
 

@@ -88,7 +88,12 @@ class OtherStatus extends Error {
 
 function lost(url: URL, cause: unknown): Fault {
   if (cause instanceof Fault) return cause;
-  return new Fault('CONNECTION_LOST', `no whole answer from ${url.origin}${url.pathname}; try again later`, { cause });
+  const { origin, pathname } = url;
+  const message =
+    cause instanceof BrokenOff
+      ? `no whole answer from ${origin}${pathname}; try again later`
+      : `no answer from ${origin}; is the address right, and does the host run there?`;
+  return new Fault('CONNECTION_LOST', message, { cause });
 }
 
 /** One request for what lies behind `have`. */

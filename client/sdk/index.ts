@@ -7,7 +7,7 @@
  * const keys = decodeKeyFile(await readFile('mary.key'), crypto);         // shared/keys
  * const policy = parsePolicy(parseYaml(await readFile('policy.yaml')));   // shared/attestation: YOUR reference values
  * const store = await diskReleaseStore('releases', crypto);
- * const ports = nodePorts(new URL('http://127.0.0.1:8080'), (event) => console.log(event.kind));
+ * const ports = nodePorts(new URL('http://127.0.0.1:8470'), (event) => console.log(event.kind));
  * const leave = new AbortController();
  * const end = await participate(
  *   { study, participant: 'mary', keys, policies: [policy], trainer, store },         // trainer: your own `Trainer`

@@ -7,7 +7,7 @@ import type { ParticipantPorts } from './participate.ts';
 
 /**
  * Everything a participant needs of the world, on Node.
- * @param host where the host serves the study, such as `http://127.0.0.1:8080`
+ * @param host where the host serves the study, such as `http://127.0.0.1:8470`
  */
 export function nodePorts(host: URL, onEvent: EventSink): ParticipantPorts {
   const enclave = new URL('/v1/enclave', host);

@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 import { Fault } from '#shared/fault/fault.ts';
-import { systemCode } from '../input-file.ts';
+import { systemWords } from '../input-file.ts';
 import { measureFile } from '../measure-file.ts';
 import { pairs } from '../output.ts';
 import type { CliRuntime } from '../runtime.ts';
@@ -37,6 +37,6 @@ async function measured(file: string): ReturnType<typeof measureFile> {
   try {
     return await measureFile(file);
   } catch (cause) {
-    throw new Fault('CONFIG_INVALID', `${file} cannot be read (${systemCode(cause)})`, { cause });
+    throw new Fault('CONFIG_INVALID', `${file} cannot be read: ${systemWords(cause)}`, { cause });
   }
 }

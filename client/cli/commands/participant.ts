@@ -62,9 +62,9 @@ export function mountParticipant(program: Command, runtime: CliRuntime): void {
   withSettings(
     command,
     SETTINGS.host,
-    SETTINGS.study,
+    { ...SETTINGS.study, help: 'the signed manifest, as the coordinator sent it' },
     SETTINGS.key,
-    SETTINGS.policy,
+    { ...SETTINGS.policy, help: 'your own appraisal policy (YAML), see below; needed, and may be given again' },
     SETTINGS.data,
     SETTINGS.label,
     SETTINGS.trainer,

@@ -105,7 +105,9 @@ async function verify(context: CliContext): Promise<void> {
     });
   }
   const absent = rows.filter(({ cells }) => cells[2] === 'absent').length;
-  if (absent > 0) output.warn(`${absent} payloads are not there; of those releases only the statement was verified`);
+  if (absent > 0) {
+    output.warn(`without payload.bin: ${absent} of ${rows.length} releases; of these only the statement was verified`);
+  }
   output.show({
     json: { ok: true, signedManifest: loaded.signed, releases: rows.map(({ json }) => json) },
     text: () => [
@@ -113,9 +115,15 @@ async function verify(context: CliContext): Promise<void> {
         ['round', 'release', 'payload', 'evidence'],
         rows.map(({ cells }) => cells),
       ),
-      `${rows.length} releases verified: form, evidence, signature, study, chain${absent === rows.length ? '' : ', payload'}.`,
+      `${rows.length} releases verified: form, evidence, signature, study, chain${payloadWords(rows.length, absent)}.`,
     ],
   });
+}
+
+/** Says no more than was done: what is absent was not verified. */
+function payloadWords(releases: number, absent: number): string {
+  if (absent === 0) return ', payload';
+  return absent === releases ? '; no payload was there' : `; payloads of ${releases - absent}`;
 }
 
 async function open(context: CliContext): Promise<void> {

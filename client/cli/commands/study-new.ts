@@ -18,7 +18,10 @@ export function mountStudyNew(study: Command, runtime: CliRuntime): void {
     .option('--name <name>', 'short name of the study: 1 to 48 of a-z, 0-9 and -', 'my-study')
     .option('--title <title>', 'title for people')
     .option('--coordinator <name>', 'who coordinates, for people', 'Coordinator')
-    .option('--participant <file...>', 'what participants printed with `cloister keygen participant`, a file each')
+    .option(
+      '--participant <file...>',
+      'files that participants printed with `cloister keygen participant`; takes all words up to the next option',
+    )
     .addOption(
       new Option('--template <kind>', 'layers: a tfjs model; tensors: any framework')
         .choices(['layers', 'tensors'])

@@ -54,7 +54,7 @@ describe('settings', () => {
 
   it('say where to give one that is needed and missing', () => {
     expect(messageOf(() => settings({}).need(SETTINGS.waitSeconds))).to.match(
-      /--wait-seconds, CLOISTER_WAIT_SECONDS or waitSeconds in cloister\.yaml/,
+      /--wait-seconds is needed \(or CLOISTER_WAIT_SECONDS or waitSeconds in cloister\.yaml\)/,
     );
   });
 
