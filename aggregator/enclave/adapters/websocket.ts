@@ -51,6 +51,9 @@ export async function openDoor(options: DoorOptions): Promise<Door> {
 }
 
 function welcome(socket: WebSocket, options: DoorOptions): void {
+  // Before all else: a socket that is turned away still reads, and an error that nobody listens for ends the process.
+  // A broken transport is followed by 'close'; what it was matters to nobody in here.
+  socket.on('error', () => socket.terminate());
   if (socket.protocol !== SUBPROTOCOL) {
     socket.close(1002, `expected subprotocol ${SUBPROTOCOL}`);
     return;
@@ -62,8 +65,6 @@ function welcome(socket: WebSocket, options: DoorOptions): void {
     else socket.close(1003, 'expected binary messages');
   });
   socket.on('close', () => events.disconnected());
-  // A broken transport is followed by 'close'; what it was matters to nobody in here.
-  socket.on('error', () => socket.terminate());
 }
 
 function connectionOf(socket: WebSocket): Connection {

@@ -1,6 +1,7 @@
 import { once } from 'node:events';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { request } from 'node:http';
+import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect } from 'chai';
@@ -54,6 +55,31 @@ describe("the participants' door", () => {
     const [response] = await once(asked, 'response');
     expect(response.statusCode).to.equal(426);
     response.resume();
+    await door.close();
+  });
+
+  it('outlives a stranger that names no subprotocol and goes on with bytes that are no frame', async () => {
+    const listen = join(folder, 'door.sock');
+    let accepted = 0;
+    const accept = () => {
+      accepted += 1;
+      return { receive: () => undefined, disconnected: () => undefined };
+    };
+    const door = await openDoor({ listen, connectionsMax: 2, accept });
+    const stranger = connect({ path: listen });
+    const gone = once(stranger, 'close');
+    const upgrade = ['Connection: Upgrade', 'Upgrade: websocket', 'Sec-WebSocket-Version: 13'];
+    const lines = ['GET / HTTP/1.1', 'Host: door', ...upgrade, `Sec-WebSocket-Key: ${'A'.repeat(22)}==`];
+    stranger.write(`${lines.join('\r\n')}\r\n\r\n`);
+    await once(stranger, 'data');
+    // Reserved bits that nobody agreed on (RFC 6455 section 5.2), sent in place of an answer to the farewell.
+    stranger.write(Uint8Array.of(0xff, 0x80, 0, 0, 0, 0));
+    stranger.resume();
+    await gone;
+    const participant = new WebSocket(`ws+unix:${listen}:/`, SUBPROTOCOL);
+    await once(participant, 'open');
+    expect(accepted).to.equal(1);
+    participant.terminate();
     await door.close();
   });
 });
