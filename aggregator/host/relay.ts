@@ -34,7 +34,7 @@ export class Relay {
   /** Takes over the socket of an HTTP `upgrade`; `head` are bytes that came right behind the request. */
   accept(request: IncomingMessage, client: Duplex, head: Buffer): void {
     client.on('error', () => client.destroy());
-    if (new URL(request.url ?? '/', 'http://host').pathname !== RELAY_PATH) {
+    if (URL.parse(request.url ?? '/', 'http://host')?.pathname !== RELAY_PATH) {
       this.#turnAway(client, '404 Not Found');
     } else if (this.#counters.relayOpen >= this.#connectionsMax) {
       this.#turnAway(client, '503 Service Unavailable');

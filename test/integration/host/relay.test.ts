@@ -138,6 +138,15 @@ describe('relay', () => {
     expect(counters.relayOpen).to.equal(0);
   });
 
+  for (const target of ['//', 'http://[', '//a:b/v1/enclave']) {
+    it(`turns away ${target}, which is no address, and goes on`, async () => {
+      const odd = await client(UPGRADE.replace('/v1/enclave', target));
+      expect((await everything(odd)).toString()).to.match(/^HTTP\/1\.1 404 /);
+      const next = await client(UPGRADE.replace('/v1/enclave', '/v1/other'));
+      expect((await everything(next)).toString()).to.match(/^HTTP\/1\.1 404 /);
+    });
+  }
+
   it('takes no more connections than its bound, and takes one again when one has ended', async () => {
     const peers: Socket[] = [];
     let arrived = Promise.withResolvers<void>();
