@@ -18,7 +18,7 @@ import {
   openJoin,
   trafficKeys,
 } from '#shared/protocol/handshake.ts';
-import { PROTOCOL_VERSION } from '#shared/protocol/limits.ts';
+import { LIMITS, PROTOCOL_VERSION } from '#shared/protocol/limits.ts';
 import { decodeToEnclave, encodeMessage, type ToEnclave, type ToParticipant } from '#shared/protocol/messages.ts';
 import type { Study, StudyParticipant } from '#shared/study/study.ts';
 import type { InstanceKeys } from '../keys/instance-keys.ts';
@@ -92,6 +92,8 @@ export class Session {
   receive(bytes: Uint8Array): void {
     if (this.#state.kind === 'closed') return;
     if (this.#queue.length >= QUEUE_FRAMES_MAX) return this.#end('SERVER_BUSY');
+    // Anybody can connect; only who has joined may have frames of bulk wait here.
+    if (this.#state.kind !== 'joined' && bytes.length > LIMITS.joinBytesMax) return this.#end('FRAME_MALFORMED');
     this.#queue.push(bytes);
     if (this.#queue.length === QUEUE_FRAMES_PAUSE) this.#connection.setReading(false);
     if (!this.#busy) void this.#drain();

@@ -1,7 +1,8 @@
 import { expect } from 'chai';
 import { nodeCrypto } from '#shared/crypto/node.ts';
-import { plainFrame } from '#shared/protocol/frames.ts';
-import { encodeHello } from '#shared/protocol/handshake.ts';
+import { FRAME_KIND, plainFrame } from '#shared/protocol/frames.ts';
+import { decodeClose, encodeHello } from '#shared/protocol/handshake.ts';
+import { LIMITS } from '#shared/protocol/limits.ts';
 import { type InProcess, startInProcess } from '#test/fakes/aggregator/in-process.ts';
 import { ScriptedParticipant } from '#test/fakes/aggregator/participant.ts';
 import { makeStudy, type TestStudy } from '#test/fakes/aggregator/study.ts';
@@ -98,6 +99,31 @@ describe('a session', () => {
     expect(reading).to.deep.equal([false]);
     await resumed;
     expect(reading).to.deep.equal([false, true]);
+  });
+
+  it('that has not joined keeps no frame longer than a join while its evidence is made', async () => {
+    const sent: Uint8Array[] = [];
+    const session = running.core.connect({
+      send: (frame) => sent.push(frame),
+      unsentBytes: () => 0,
+      setReading: () => undefined,
+      close: () => undefined,
+    });
+    const hello = {
+      version: 1,
+      kem: nodeCrypto.xWing.id,
+      manifestDigest: study.study.digest,
+      nonce: new Uint8Array(32),
+      ephemeralKey: nodeCrypto.xWing.generate().publicKey,
+    };
+    session.receive(plainFrame('hello', encodeHello(hello)));
+    session.receive(new Uint8Array(LIMITS.joinBytesMax).fill(FRAME_KIND.chunk));
+    expect(sent).to.deep.equal([]);
+    session.receive(new Uint8Array(LIMITS.joinBytesMax + 1).fill(FRAME_KIND.chunk));
+    const [close = new Uint8Array(0)] = sent;
+    expect(decodeClose(close.subarray(1))?.code).to.equal('FRAME_MALFORMED');
+    await turns();
+    expect(sent).to.have.length(1);
   });
 
   it('is cut off when it asks without end and reads no answer', async () => {
