@@ -55,6 +55,9 @@ export interface UploadEvents {
   preempted(updateId: Uint8Array): void;
 }
 
+/** Headers taken from one participant: an honest one seals three times at most, and each leaves its id behind. */
+const HEADERS_MAX = 64;
+
 interface Upload {
   readonly header: VerifiedUpdateHeader;
   readonly opener: UpdateOpener;
@@ -78,6 +81,7 @@ export class AttemptIntake {
   readonly #uploads = new Map<string, Upload>();
   readonly #ended: Map<string, string>;
   readonly #usedIds = new Set<string>();
+  readonly #headers = new Map<string, number>();
   readonly #counted = new Map<string, Counted>();
   readonly #metrics = new MetricMeans();
   #weight = 0;
@@ -124,6 +128,9 @@ export class AttemptIntake {
     if (this.#usedIds.has(toHex(header.updateId))) {
       return refused('UPDATE_REPLAYED', 'the update id was used before; draw a new one for each update');
     }
+    if ((this.#headers.get(participant.id) ?? 0) >= HEADERS_MAX) {
+      return refused('SERVER_BUSY', `${HEADERS_MAX} headers were taken from this participant; wait for the next round`);
+    }
     return this.#admit(participant.id, header, events);
   }
 
@@ -134,6 +141,7 @@ export class AttemptIntake {
     if (opener === undefined) return refused('UPDATE_REJECTED', CANNOT_OPEN);
     this.#drop(owner);
     this.#usedIds.add(toHex(header.updateId));
+    this.#headers.set(owner, (this.#headers.get(owner) ?? 0) + 1);
     const upload: Upload = {
       header,
       opener,
@@ -171,6 +179,7 @@ export class AttemptIntake {
     const updateId = toHex(upload.header.updateId);
     this.#uploads.delete(owner);
     this.#usedIds.delete(updateId);
+    this.#headers.set(owner, (this.#headers.get(owner) ?? 1) - 1);
     this.#ended.set(owner, updateId);
     upload.opener.wipe();
     upload.events.preempted(upload.header.updateId);

@@ -76,6 +76,19 @@ describe('the intake of an attempt', () => {
     expect(await under.chunks(0, second)).to.include({ kind: 'counted' });
   });
 
+  it('takes no more than 64 headers from one participant, and the last of them still counts', async () => {
+    const under = await IntakeUnderTest.create(1);
+    let last = under.sealer(0);
+    for (let headers = 0; headers < 64; headers++) {
+      last = under.sealer(0);
+      expect(codeOf(under.begin(0, last))).to.equal('queued');
+    }
+    expect(codeOf(under.begin(0, under.sealer(0)))).to.equal('SERVER_BUSY');
+    expect(codeOf(under.begin(0, last))).to.equal('queued');
+    expect(await under.chunks(0, last)).to.include({ kind: 'counted' });
+    expect(codeOf(under.begin(1, under.sealer(1)))).to.equal('queued');
+  });
+
   it('takes a stalled place away for one that waits, which may begin the same upload again', async () => {
     const under = await IntakeUnderTest.create(1);
     const [slow, waiting] = [under.sealer(0), under.sealer(1)];
