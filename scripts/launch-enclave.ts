@@ -1,5 +1,6 @@
 import { spawn } from 'node:child_process';
-import { resolve } from 'node:path';
+import { existsSync } from 'node:fs';
+import { dirname, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { launchEmulated } from '#infra/emulator/launch.ts';
 import { ALLOCATOR, ENCLAVE_FLAGS } from '#infra/runtime.ts';
@@ -21,17 +22,28 @@ One of --emulator and --nsm is needed.
 
 function parse() {
   const text = { type: 'string' } as const;
-  return parseArgs({
-    options: {
-      help: { type: 'boolean' },
-      emulator: text,
-      nsm: text,
-      bundle: text,
-      listen: text,
-      boundary: text,
-    },
-    allowPositionals: true,
-  });
+  const options = {
+    help: { type: 'boolean' },
+    emulator: text,
+    nsm: text,
+    bundle: text,
+    listen: text,
+    boundary: text,
+  } as const;
+  try {
+    return parseArgs({ options, allowPositionals: true });
+  } catch (cause) {
+    const [words] = cause instanceof Error ? cause.message.split('. ') : [];
+    throw new Fault('CONFIG_INVALID', `${words ?? 'bad arguments'}; see --help`, { cause });
+  }
+}
+
+/** A socket's folder has to be there and its name free: the enclave takes no other's place, and removes nothing. */
+function requireFree(path: string): void {
+  if (!existsSync(dirname(path))) throw new Fault('CONFIG_INVALID', `${dirname(path)} is not there; make that folder`);
+  if (!existsSync(path)) return;
+  const advice = 'if no other enclave runs there, remove it';
+  throw new Fault('CONFIG_INVALID', `${path} exists already; ${advice}`);
 }
 
 async function main(): Promise<number> {
@@ -44,6 +56,7 @@ async function main(): Promise<number> {
   if ((emulator === undefined) === (nsm === undefined) || listen === undefined || boundary === undefined) {
     throw new Fault('CONFIG_INVALID', 'expected --listen, --boundary, and one of --emulator and --nsm; see --help');
   }
+  for (const path of [listen, boundary]) if (!/^\d+$/.test(path)) requireFree(resolve(path));
   const bundle = values.bundle ?? (await buildEnclaveBundle(DEFAULT_BUNDLE)).path;
   // The enclave runs in a folder of its own, so paths must not depend on this one.
   const door = /^\d+$/.test(listen) ? listen : resolve(listen);

@@ -37,15 +37,24 @@ const NameSchema = Type.Object(
 );
 const STUDY_FOLDER = /^[0-9a-f]{64}$/;
 
-/** Reads a study's files. Throws `CONFIG_INVALID` when the manifest file is not a signed manifest. */
+/** Reads a study's files. Throws `CONFIG_INVALID` when one cannot be read or the manifest is not a signed one. */
 export async function readOffer(studyFile: string, weightsFile: string | undefined): Promise<OfferedStudy> {
-  const envelope = new Uint8Array(await readFile(studyFile));
+  const envelope = await bytesOf(studyFile);
   const manifestDigest = manifestDigestOf(envelope);
   if (manifestDigest === undefined) {
     throw new Fault('CONFIG_INVALID', `${studyFile} is not a signed manifest; make one with "cloister study sign"`);
   }
-  const weights = weightsFile === undefined ? undefined : new Uint8Array(await readFile(weightsFile));
+  const weights = weightsFile === undefined ? undefined : await bytesOf(weightsFile);
   return { manifestDigest, envelope, weights };
+}
+
+async function bytesOf(file: string): Promise<Uint8Array> {
+  try {
+    return new Uint8Array(await readFile(file));
+  } catch (cause) {
+    const why = cause instanceof Error ? cause.message : 'unknown error';
+    throw new Fault('CONFIG_INVALID', `${file} cannot be read: ${why}`, { cause });
+  }
 }
 
 /**

@@ -66,7 +66,9 @@ class WebSocketTransport implements Transport {
     this.#clock = clock;
     socket.binaryType = 'nodebuffer';
     this.opened = new Promise((resolve, reject) => {
+      let isOpen = false;
       socket.once('open', () => {
+        isOpen = true;
         this.#armTick();
         resolve();
       });
@@ -76,7 +78,10 @@ class WebSocketTransport implements Transport {
         cause = error;
       });
       socket.once('close', (code) => {
-        this.#end(new Fault('CONNECTION_LOST', `the connection ended (WebSocket code ${code})`, { cause }));
+        const message = isOpen
+          ? `the connection ended (WebSocket code ${code})`
+          : `no connection to ${socket.url}; is the address right, and does the host run there?`;
+        this.#end(new Fault('CONNECTION_LOST', message, { cause }));
         reject(this.#ended);
       });
     });

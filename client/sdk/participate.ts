@@ -2,7 +2,7 @@ import type { Trainer } from '#client/trainer/trainer.ts';
 import type { AppraisalPolicy } from '#shared/attestation/policy.ts';
 import { equalBytes } from '#shared/bytes/bytes.ts';
 import type { CryptoPort } from '#shared/crypto/port.ts';
-import { FAULT_CODES } from '#shared/fault/codes.ts';
+import { type CodeEntry, FAULT_CODES, REFUSAL_CODES } from '#shared/fault/codes.ts';
 import { Fault } from '#shared/fault/fault.ts';
 import type { ParticipantKeys } from '#shared/keys/key-file.ts';
 import type { Study, StudyParticipant } from '#shared/study/study.ts';
@@ -178,7 +178,11 @@ function closedBeforeWelcome(hint: { code: string; retryAfterMs: number }, authe
 
 /** The attested enclave itself closed the session. */
 function closed(code: string, retryAfterMs: number, progressed: boolean): SessionEnd {
-  if (!mayRejoin(code)) throw new Fault('PEER_REFUSED', `the enclave closed the session with ${code}`);
+  if (!mayRejoin(code)) {
+    const known: Readonly<Record<string, CodeEntry>> = REFUSAL_CODES;
+    const meaning = known[code]?.meaning ?? 'a code that this version does not know';
+    throw new Fault('PEER_REFUSED', `the enclave closed the session with ${code}: ${meaning}`);
+  }
   return {
     kind: 'again',
     code,

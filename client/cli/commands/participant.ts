@@ -1,5 +1,4 @@
 import type { Command } from 'commander';
-import { parse, YAMLError } from 'yaml';
 import { readCsv } from '#client/data/csv.ts';
 import type { Dataset } from '#client/data/dataset.ts';
 import { eventText } from '#client/participant/event-text.ts';
@@ -11,20 +10,19 @@ import {
 import { chooseTrainer, TRAINERS, type TrainerName } from '#client/participant/trainer-choice.ts';
 import { diskReleaseStore, nodePorts, type ParticipantEvent, participate } from '#client/sdk/index.ts';
 import { standardisationFrom, standardise } from '#client/trainer/standardisation.ts';
-import { type AppraisalPolicy, parsePolicy } from '#shared/attestation/policy.ts';
-import { equalBytes, textOf, toHex } from '#shared/bytes/bytes.ts';
+import type { AppraisalPolicy } from '#shared/attestation/policy.ts';
+import { equalBytes, toHex } from '#shared/bytes/bytes.ts';
 import { Fault } from '#shared/fault/fault.ts';
 import type { ParticipantKeys } from '#shared/keys/key-file.ts';
 import { floatBytes } from '#shared/model/parameters.ts';
 import { openSignedStudy, SIGNED_STUDY_BYTES_MAX } from '#shared/study/signed-study.ts';
 import type { Study } from '#shared/study/study.ts';
 import { readInput, requireAbsent, writeNew } from '../input-file.ts';
+import { policiesOf } from '../inputs.ts';
 import { readParticipantKeys } from '../key-store.ts';
 import { pairs } from '../output.ts';
 import { type CliContext, type CliRuntime, withSettings } from '../runtime.ts';
 import { SETTINGS } from '../settings.ts';
-
-const POLICY_BYTES_MAX = 256 * 1024;
 
 const HELP = `
 Your policy
@@ -81,7 +79,8 @@ async function takePart(context: CliContext): Promise<void> {
   await requireAbsent(settings.get(SETTINGS.out));
   const study = openSignedStudy(await readInput(settings.need(SETTINGS.study), SIGNED_STUDY_BYTES_MAX), crypto);
   const keys = await readParticipantKeys(settings.need(SETTINGS.key), crypto);
-  const policies = await readPolicies(settings.need(SETTINGS.policy));
+  const policies = await ownPolicies(context);
+  const folder = settings.need(SETTINGS.store);
   const participant = idOf(study, keys);
   const name = trainerName(settings.get(SETTINGS.trainer) ?? 'layers');
   const { trainer, description } = await chooseTrainer(name, study, await readDataset(context));
@@ -89,7 +88,7 @@ async function takePart(context: CliContext): Promise<void> {
     `${participant} in ${study.manifest.study}, manifest ${toHex(study.digest)}; trainer ${name}: ${description}`,
   );
   try {
-    const store = await diskReleaseStore(settings.need(SETTINGS.store), crypto);
+    const store = await diskReleaseStore(folder, crypto);
     const ports = nodePorts(host, (event) => tell(event, context));
     const end = await participate({ study, participant, keys, policies, trainer, store }, ports, signal);
     if (end.kind === 'left' || end.release === undefined) return;
@@ -140,21 +139,12 @@ async function readDataset({ settings }: CliContext): Promise<Dataset> {
   return standardise(dataset, decodeStandardisation(bytes, dataset.featureCount));
 }
 
-async function readPolicies(files: readonly string[]): Promise<readonly [AppraisalPolicy, ...AppraisalPolicy[]]> {
-  const [first, ...rest] = await Promise.all(files.map(readPolicy));
+/** The participant's own policies: at least one, since the manifest's alone would be the coordinator's word. */
+async function ownPolicies(context: CliContext): Promise<readonly [AppraisalPolicy, ...AppraisalPolicy[]]> {
+  context.settings.need(SETTINGS.policy);
+  const [first, ...rest] = await policiesOf(context);
   if (first === undefined) throw new Fault('POLICY_INVALID', '--policy: found no file, expected at least one');
   return [first, ...rest];
-}
-
-async function readPolicy(file: string): Promise<AppraisalPolicy> {
-  const text = textOf(await readInput(file, POLICY_BYTES_MAX));
-  if (text === undefined) throw new Fault('POLICY_INVALID', `${file} is not UTF-8 text`);
-  try {
-    return parsePolicy(parse(text, { schema: 'core', maxAliasCount: 0, logLevel: 'error' }));
-  } catch (cause) {
-    if (!(cause instanceof YAMLError) && !(cause instanceof ReferenceError)) throw cause;
-    throw new Fault('POLICY_INVALID', `${file} is not valid YAML: ${cause.message}`, { cause });
-  }
 }
 
 async function writeResult(file: string | undefined, name: TrainerName, weights: Float32Array): Promise<void> {
