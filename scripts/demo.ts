@@ -33,7 +33,7 @@ compared with what each hospital reaches alone and with all data pooled, and eve
   --help         this text
 
 Ends with 0 when the federated model beat the mean of the hospitals alone, came within two points of the pooled
-model, and every release verified; with 1 otherwise.
+model, and every release verified; with 2 for a wrong option; with 1 otherwise.
 `;
 
 /** What a run of the demo holds on to. */
@@ -347,5 +347,6 @@ process.exitCode = await main(interrupt.signal).catch((cause: unknown) => {
     return 130;
   }
   process.stderr.write(`cloister demo: ${cause instanceof Error ? cause.message : 'failed'}\n`);
-  return 1;
+  const isUsage = cause instanceof Error && 'code' in cause && String(cause.code).startsWith('ERR_PARSE_ARGS');
+  return isUsage ? 2 : 1;
 });

@@ -1,6 +1,7 @@
 import { nodeCrypto } from '#shared/crypto/node.ts';
 import { EXIT } from './exit-code.ts';
 import { reportFailure } from './failure.ts';
+import { systemCode } from './input-file.ts';
 import { buildProgram } from './program.ts';
 import { CliRuntime, type CliWorld } from './runtime.ts';
 
@@ -20,7 +21,10 @@ export async function runCli(args: readonly string[], world: CliWorld): Promise<
 /** The terminal and the program that started us may each pass on one Ctrl-C; what comes later is a second one. */
 const ONE_CTRL_C_MS = 1000;
 
-/** Aborts at the first SIGINT or SIGTERM, so that the command can end in order; a second one ends the process. */
+/**
+ * Aborts at the first SIGINT or SIGTERM, so that the command can end in order; a second one ends the process. A reader
+ * of stdout that went away, as `| head` does, counts as a first one.
+ */
 function interruptSignal(): AbortSignal {
   const interrupt = new AbortController();
   let firstMs: number | undefined;
@@ -31,6 +35,10 @@ function interruptSignal(): AbortSignal {
       if (performance.now() - firstMs > ONE_CTRL_C_MS) process.exit(EXIT.interrupted);
     });
   }
+  process.stdout.on('error', (error) => {
+    if (systemCode(error) !== 'EPIPE') throw error;
+    interrupt.abort();
+  });
   return interrupt.signal;
 }
 
