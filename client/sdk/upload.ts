@@ -15,14 +15,14 @@ export interface UploadContext {
 /** One envelope on its way through one session: `begin`, the enclave's grant, then its chunks in order. */
 export class Upload {
   readonly envelope: Envelope;
-  readonly #session: Session;
+  readonly #session: Pick<Session, 'send' | 'sendChunk'>;
   readonly #context: UploadContext;
   #next: number | undefined;
   #from = 0;
   #bytes = 0;
   #startedMs = 0;
 
-  constructor(envelope: Envelope, session: Session, context: UploadContext) {
+  constructor(envelope: Envelope, session: Pick<Session, 'send' | 'sendChunk'>, context: UploadContext) {
     this.envelope = envelope;
     this.#session = session;
     this.#context = context;
@@ -64,9 +64,10 @@ export class Upload {
     const index = this.#next;
     if (index === undefined || index >= envelope.chunkCount) return false;
     const sealed = await envelope.chunk(index);
+    // Asked for now: the session consumes the chunk, and what is left of it has no length.
+    this.#bytes += sealed.length;
     await this.#session.sendChunk(envelope.updateId, index, sealed);
     this.#next = index + 1;
-    this.#bytes += sealed.length;
     if (this.#next === envelope.chunkCount) this.#tellUploaded();
     return true;
   }
