@@ -161,8 +161,13 @@ export class ReleaseFollower {
       throw new Fault('RELEASE_INVALID', 'the host gave a statement that is not as the protocol says');
     }
     const found = this.#ports.crypto.digest('sha256', payload);
-    if (equalBytes(found, release)) return statement;
-    throw new Fault('RELEASE_INVALID', `the host gave statement ${toHex(found)}, expected ${toHex(release)}`);
+    if (!equalBytes(found, release)) {
+      throw new Fault('RELEASE_INVALID', `the host gave statement ${toHex(found)}, expected ${toHex(release)}`);
+    }
+    // The host may name a chain of its own making: rounds fall along it, so this bounds how much of it is fetched.
+    const { count } = this.#follower.study.manifest.rounds;
+    if (statement.round <= count) return statement;
+    throw new Fault('RELEASE_INVALID', `the host gave a release of round ${statement.round}; the study has ${count}`);
   }
 
   #requireModel({ round, layoutDigest, tensorBytes }: ReleaseStatement): void {

@@ -54,7 +54,7 @@ export function fakeStudy(platform: FakePlatform, bend: StudyBend = {}): FakeStu
     participants,
     ...policy,
     enclaves: bend.enclaves ?? policy.enclaves,
-    rounds: { count: 3, quorum: 1, cohort: 'all', deadlineSeconds: 60, gatherSeconds: 0 },
+    rounds: { count: 9, quorum: 1, cohort: 'all', deadlineSeconds: 60, gatherSeconds: 0 },
     aggregation: {
       rule: 'mean',
       weighting: { kind: 'uniform' },

@@ -3,6 +3,7 @@ import type { ParticipantEvent } from '#client/sdk/events.ts';
 import { httpHost } from '#client/sdk/host.ts';
 import { ReleaseFollower } from '#client/sdk/receive.ts';
 import { memoryReleaseStore, type ReleaseStore } from '#client/sdk/release-store.ts';
+import { toHex } from '#shared/bytes/bytes.ts';
 import { nodeCrypto } from '#shared/crypto/node.ts';
 import { type FakeRelease, fakeRelease, type ReleaseBend, serve } from '#test/fakes/enclave-round.ts';
 import { FakeEnclave } from '#test/fakes/enclave-session.ts';
@@ -69,6 +70,18 @@ describe('following releases', () => {
     expect(held?.weights).to.deep.equal(new Float32Array(PARAMETER_COUNT).fill(3));
     expect(events).to.have.lengthOf(1);
     expect(events[0]).to.include({ kind: 'held', round: 3, emulated: true, contributions: 2 });
+  });
+
+  it('walks back from no release beyond the last round of the manifest, whatever the host names', async () => {
+    const beyond = await fakeRelease(enclave, fake.study, chain[3], { statement: { round: 10 } });
+    let asked = 0;
+    serve(enclave, fake.study, beyond);
+    enclave.routes.set(`/v1/releases/${toHex(chain[3]?.release ?? new Uint8Array())}/statement`, (_, response) => {
+      asked += 1;
+      response.end(chain[3]?.envelope);
+    });
+    expect(await follow(beyond)).to.equal('RELEASE_INVALID');
+    expect(asked).to.equal(0);
   });
 
   it('fetches nothing for a release that it holds', async () => {
