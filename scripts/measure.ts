@@ -11,7 +11,9 @@ export async function measureBundle(path?: string): Promise<FileMeasurement> {
 }
 
 if (import.meta.main) {
-  const given = process.argv[2];
+  const given = process.argv.slice(2).find((argument) => argument !== '--json');
   const { sha384, bytes } = await measureBundle(given === undefined ? undefined : resolve(given));
-  console.log(`PCR0 ${sha384}\n${given ?? DEFAULT_BUNDLE}, ${bytes} bytes`);
+  const file = given ?? DEFAULT_BUNDLE;
+  if (process.argv.includes('--json')) console.log(JSON.stringify({ file, sha384, bytes }));
+  else console.log(`PCR0   ${sha384}\nbytes  ${bytes}\nfile   ${file}`);
 }

@@ -22,7 +22,7 @@ const ZONES_SEEN: Readonly<Record<string, readonly string[]>> = {
   host: ['host', 'boundary', 'shared'],
   client: ['client', 'shared'],
   infra: ['infra', 'shared', 'client'],
-  scripts: ['scripts', 'infra', 'client', 'enclave', 'shared'],
+  scripts: ['scripts', 'infra', 'client', 'enclave', 'host', 'shared'],
 };
 /** Inside the enclave: whom a folder may import; `main.ts` wires everything. */
 const FOLDERS_SEEN: Readonly<Record<string, readonly string[]>> = {
