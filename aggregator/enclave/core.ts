@@ -51,6 +51,12 @@ type Refused = Extract<Verdict<never>, { kind: 'refused' }>;
 
 const STUDIES_MAX = 16;
 const ANSWERS_MAX = 1_000;
+/** Answers to what nobody known has signed. */
+const UNSIGNED: ReadonlySet<string> = new Set<RefusalCode>([
+  'COMMAND_MALFORMED',
+  'COMMAND_SIGNATURE_INVALID',
+  'STUDY_UNKNOWN',
+]);
 const EVIDENCE_REFRESH_MS = 10 * 60 * 1000;
 
 /** The enclave: studies, their sessions, and what the host asks. Everything that comes in is taken for hostile. */
@@ -237,10 +243,16 @@ export class Core {
     // The host asks again after a lost connection; the same command under the same id has the same answer.
     const body =
       answered !== undefined && equalBytes(answered.envelope, envelope) ? answered.body : this.#obey(id, envelope);
-    if (this.#answers.size >= ANSWERS_MAX) this.#answers.clear();
-    this.#answers.set(id, { envelope, body });
+    // Only what the coordinator signed is remembered: junk must not make the enclave forget a command that runs.
+    if (body.code === null || !UNSIGNED.has(body.code)) this.#remember(id, { envelope, body });
     void this.#parts.host.send({ name: 'command-result', body: { id, ...body } });
     for (const seat of this.#seats.values()) if (seat.running.has(id)) this.#tellProgress(seat);
+  }
+
+  #remember(id: string, answer: Answer): void {
+    const [oldest] = this.#answers.keys();
+    if (this.#answers.size >= ANSWERS_MAX && oldest !== undefined) this.#answers.delete(oldest);
+    this.#answers.set(id, answer);
   }
 
   #obey(id: string, envelope: Uint8Array): Answer['body'] {

@@ -72,7 +72,8 @@ export class Relay {
       this.#counters.relayOpen -= 1;
       this.#counters.relayBytesToEnclave += enclave.bytesWritten;
       this.#counters.relayBytesFromEnclave += enclave.bytesRead;
-      client.end();
+      // What is under way still leaves; a client that never closes must not keep its place.
+      client.end(() => client.destroy());
     });
     client.once('close', () => this.#open.delete(client));
   }

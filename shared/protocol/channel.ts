@@ -1,6 +1,7 @@
 import { concat } from '#shared/bytes/bytes.ts';
 import type { CryptoPort } from '#shared/crypto/port.ts';
 import type { RefusalCode } from '#shared/fault/codes.ts';
+import { assert } from '#shared/fault/fault.ts';
 import { type Frame, sealedHeader } from './frames.ts';
 import type { TrafficKeys } from './handshake.ts';
 import { LIMITS } from './limits.ts';
@@ -24,6 +25,7 @@ export class SealedChannel {
   readonly #outward: 'to-enclave' | 'to-participant';
   readonly #inward: 'to-enclave' | 'to-participant';
   #sent = 0;
+  #wiped = false;
   #taken = 0;
   #outKey: { epoch: number; key: Uint8Array };
   #inKey: { epoch: number; key: Uint8Array };
@@ -39,6 +41,7 @@ export class SealedChannel {
 
   /** A whole sealed frame for `plaintext`. */
   async seal(plaintext: Uint8Array): Promise<Uint8Array> {
+    assert(!this.#wiped, 'a wiped channel seals nothing');
     const sequence = this.#sent++;
     const epoch = Math.floor(sequence / 2 ** LIMITS.epochShift);
     if (epoch !== this.#outKey.epoch) {
@@ -65,8 +68,10 @@ export class SealedChannel {
     return { kind: 'opened', plaintext };
   }
 
-  /** Overwrites the traffic keys. */
+  /** Overwrites the keys; nothing can be sealed afterwards. */
   wipe(): void {
+    this.#wiped = true;
+    this.#keys.wipe();
     this.#outKey.key.fill(0);
     this.#inKey.key.fill(0);
   }

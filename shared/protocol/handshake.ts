@@ -112,6 +112,8 @@ export interface Agreement {
 export interface TrafficKeys {
   readonly th3: Uint8Array;
   keyFor(direction: 'to-enclave' | 'to-participant', epoch: number): Uint8Array;
+  /** Overwrites what the keys are derived from. */
+  wipe(): void;
 }
 
 /** `th1`: hash of both opening frames, as sent. */
@@ -159,7 +161,7 @@ export function trafficKeys(agreement: Agreement, joinFrameBytes: Uint8Array, cr
     new DataView(epochBytes.buffer).setUint32(0, epoch);
     return crypto.hkdfExpand(agreement.prk, lengthPrefixed(utf8(`cloister/v1/${direction}`), th3, epochBytes), 32);
   };
-  return { th3, keyFor };
+  return { th3, keyFor, wipe: () => void agreement.prk.fill(0) };
 }
 
 /** The bytes that a participant signs, under the payload type `application/vnd.cloister.session+bytes`. */

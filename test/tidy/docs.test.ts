@@ -134,7 +134,12 @@ describe('the documentation', () => {
   });
 
   it('would not take a command line with an unknown option or command', async () => {
-    const wrong = ['cloister study sign --nope x', 'cloister nothing', 'cloister host --nope', 'cloister measure'];
+    const wrong = [
+      'cloister study sign --nope x',
+      'cloister nothing',
+      'cloister host --nope',
+      'cloister release open --nope',
+    ];
     for (const line of wrong) {
       expect(await fault({ page: '', line, words: wordsOf(line).slice(1) }), line).to.be.a('string');
     }

@@ -7,7 +7,6 @@ import { assert, Fault } from '#shared/fault/fault.ts';
 import { SealedChannel } from '#shared/protocol/channel.ts';
 import { decodeFrame, FRAME_KIND, type Frame, joinFrame, plainFrame } from '#shared/protocol/frames.ts';
 import {
-  type Agreement,
   agree,
   decodeHello,
   enclaveProof,
@@ -180,16 +179,20 @@ export class Session {
     if (attestedSecret === undefined) return 'HANDSHAKE_FORGED';
     const secrets = { ephemeralSecret: state.ephemeralSecret, attestedSecret };
     const agreement = agree(state.th1, frame.encapsulated, secrets, crypto);
+    wipe(state.ephemeralSecret, attestedSecret);
     const join = await openJoin(frame.sealed, agreement, crypto);
     if (join === undefined) return 'HANDSHAKE_FORGED';
     const traffic = trafficKeys(agreement, joinFrame(frame.encapsulated, frame.sealed), crypto);
     const channel = new SealedChannel(traffic, 'enclave', crypto);
     const context = { study: state.room.study, th1: state.th1, th2: agreement.th2, atMs: clock.wallMs(), crypto };
     const verdict = await admit(join, context);
-    if (this.#isClosed()) return undefined;
+    wipe(agreement.joinKey);
+    if (this.#isClosed()) {
+      channel.wipe();
+      return undefined;
+    }
     if (verdict.kind === 'refused') return this.#refuseJoin(channel, verdict.code);
     this.#welcome(state.room, verdict.value, channel, traffic.th3);
-    wipe(agreement, state.ephemeralSecret, attestedSecret);
     state.room.entered(this, verdict.value, heldBy(join));
     return undefined;
   }
@@ -207,6 +210,7 @@ export class Session {
     this.#sendThrough(channel, { name: 'close', body: { code, retryAfterMs: RETRY_MS } });
     this.#context.refusedSession(code);
     this.#hangUp();
+    this.#outward = this.#outward.then(() => channel.wipe());
   }
 
   async #sealed(
@@ -223,11 +227,13 @@ export class Session {
   }
 
   #sendThrough(channel: SealedChannel, message: ToParticipant): void {
+    // Encoded now: the message may hold views of a frame that is about to be freed.
+    const bytes = encodeMessage(message);
     // One after the other: the sequence numbers must leave in the order in which they were given.
     this.#outward = this.#outward.then(async () => {
       // Whoever asks without end and reads no answer must not grow this process.
       if (this.#connection.unsentBytes() > OUTWARD_BYTES_MAX) return this.#cutOff();
-      this.#connection.send(await channel.seal(encodeMessage(message)));
+      this.#connection.send(await channel.seal(bytes));
     });
   }
 
@@ -256,6 +262,7 @@ export class Session {
     this.#cancelHandshake();
     this.#state = { kind: 'closed' };
     this.#queue.length = 0;
+    if (state.kind === 'join') wipe(state.ephemeralSecret);
     if (state.kind !== 'joined') return;
     this.#outward = this.#outward.then(() => state.channel.wipe());
     state.room.left(this, state.participant);
@@ -306,7 +313,6 @@ function heldBy(join: Join): Uint8Array | undefined {
   return join.holds === null ? undefined : join.holds;
 }
 
-function wipe(agreement: Agreement, ...secrets: readonly Uint8Array[]): void {
-  agreement.joinKey.fill(0);
+function wipe(...secrets: readonly Uint8Array[]): void {
   for (const secret of secrets) secret.fill(0);
 }

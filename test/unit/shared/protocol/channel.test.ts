@@ -2,6 +2,7 @@ import { expect } from 'chai';
 import fc from 'fast-check';
 import { utf8 } from '#shared/bytes/bytes.ts';
 import { nodeCrypto } from '#shared/crypto/node.ts';
+import { InvariantFault } from '#shared/fault/fault.ts';
 import { type Opened, SealedChannel } from '#shared/protocol/channel.ts';
 import { decodeFrame } from '#shared/protocol/frames.ts';
 import { type TrafficKeys, trafficKeys } from '#shared/protocol/handshake.ts';
@@ -88,6 +89,7 @@ describe('the sealed channel', () => {
         asked.push(`${direction} ${epoch}`);
         return genuine.keyFor(direction, epoch);
       },
+      wipe: () => genuine.wipe(),
     };
     const { participant, enclave } = pair(keys);
     asked.length = 0;
@@ -98,5 +100,12 @@ describe('the sealed channel', () => {
       if (opened.kind !== 'opened') throw new Error(`frame ${i}: ${opened.code}`);
     }
     expect(asked).to.deep.equal(['to-enclave 1', 'to-enclave 1']);
+  });
+
+  it('once wiped seals nothing, rather than sealing under a key of zeros', async () => {
+    const { participant } = pair();
+    participant.wipe();
+    const failure = await participant.seal(utf8('x')).catch((cause: unknown) => cause);
+    expect(failure).to.be.instanceOf(InvariantFault);
   });
 });
