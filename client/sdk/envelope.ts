@@ -16,7 +16,7 @@ export interface SealContext {
 }
 
 /** How much may be sealed before the enclave asks for it: time that would be spent waiting in line. */
-const AHEAD_BYTES_MAX = 64 * 1024 * 1024;
+const AHEAD_BYTES_MAX = 4 * 1024 * 1024;
 
 /**
  * One update sealed under one opening. While it waits for its turn, chunks are sealed ahead, up to a bound; the others
