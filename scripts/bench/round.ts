@@ -51,7 +51,8 @@ function notesOn({ sealed, clear }: Pair): readonly string[] {
 /** Sealed, attested, relayed, queued, stored and verified, against the same bytes sent, folded and returned. */
 export const roundSealedVsClear: Bench = {
   name: 'round-sealed-vs-clear',
-  about: 'one sealed and attested round, against the same bytes sent, relayed, folded and returned without cryptography',
+  about:
+    'one sealed and attested round, against the same bytes sent, relayed, folded and returned without cryptography',
   aim: { direction: 'at most', ratio: 1.25 },
   async run(): Promise<Figure> {
     const pair = await tenByTenMillion();
