@@ -27,7 +27,7 @@ if (node === process.execPath && !runsTypeScript()) {
 }
 
 // As infra/runtime.ts says; this file runs before any TypeScript can.
-const child = spawn(node, ['--initial-old-space-size=256', MAIN, ...process.argv.slice(2)], { stdio: 'inherit' });
+const child = spawn(node, ['--no-incremental-marking', MAIN, ...process.argv.slice(2)], { stdio: 'inherit' });
 process.on('SIGINT', () => {});
 for (const signal of FORWARDED) process.on(signal, () => child.kill(signal));
 child.once('error', (error) => {
