@@ -95,9 +95,9 @@ async function startEnclave({ workspace, children }: Demo): Promise<EnclaveIdent
         '--emulator',
         join(ROOT, '.cloister', 'emulator'),
         '--listen',
-        workspace.path('enclave.sock'),
+        workspace.socket('enclave.sock'),
         '--boundary',
-        workspace.path('boundary.sock'),
+        workspace.socket('boundary.sock'),
       ],
     },
     (line) => {
@@ -125,9 +125,9 @@ async function startHost({ workspace, children, timings }: Demo, backend: string
         '--keep-releases',
         '64',
         '--enclave-socket',
-        workspace.path('enclave.sock'),
+        workspace.socket('enclave.sock'),
         '--boundary-socket',
-        workspace.path('boundary.sock'),
+        workspace.socket('boundary.sock'),
         '--study',
         workspace.manifestFile('standardise'),
         '--study',
@@ -336,6 +336,7 @@ async function main(signal: AbortSignal): Promise<number> {
     return beatsLocal && nearPooled && allVerified ? 0 : 1;
   } finally {
     await children.stopAll();
+    await workspace.tidy();
   }
 }
 

@@ -38,8 +38,15 @@ function parse() {
   }
 }
 
+/** sockaddr_un holds 108 bytes with its final zero. */
+const SOCKET_PATH_BYTES_MAX = 107;
+
 /** A socket's folder has to be there and its name free: the enclave takes no other's place, and removes nothing. */
 function requireFree(path: string): void {
+  if (Buffer.byteLength(path) > SOCKET_PATH_BYTES_MAX) {
+    const found = `found ${Buffer.byteLength(path)} bytes, expected at most ${SOCKET_PATH_BYTES_MAX}`;
+    throw new Fault('CONFIG_INVALID', `${path} is too long for a unix socket: ${found}; choose a shorter folder`);
+  }
   if (!existsSync(dirname(path))) throw new Fault('CONFIG_INVALID', `${dirname(path)} is not there; make that folder`);
   if (!existsSync(path)) return;
   const advice = 'if no other enclave runs there, remove it';

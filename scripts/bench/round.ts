@@ -4,7 +4,7 @@ import { clearRound, handshakeTimes, type RoundTimes, sealedRound } from './roun
 
 const TEN_BY_TEN_MILLION = { participants: 10, parameters: 10_000_000 };
 const REPEATS = 3;
-/** FLARE's simulator took this long and this much for the same round in the clear (docs/development.md). */
+/** FLARE's simulator took this long and this much for the same round in the clear, on a machine with 2 cores. */
 const FLARE_SECONDS = 5.0;
 const FLARE_MIB = 1249;
 

@@ -1,10 +1,12 @@
-import { mkdir, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { stringify } from 'yaml';
 import { writeKeys } from '#client/cli/key-store.ts';
 import { toBase64 } from '#shared/bytes/base64.ts';
 import { utf8 } from '#shared/bytes/bytes.ts';
 import { nodeCrypto } from '#shared/crypto/node.ts';
+import { assert } from '#shared/fault/fault.ts';
 import {
   type CoordinatorKeys,
   generateCoordinatorKeys,
@@ -30,9 +32,22 @@ export interface DemoKeys {
 /** The folder that a run of the demo leaves behind. */
 export class Workspace {
   readonly folder: string;
+  /** Sockets lie apart: their names may have 107 bytes at most, and a checkout may lie deeper than that. */
+  #sockets: string | undefined;
 
   constructor(folder: string) {
     this.folder = folder;
+  }
+
+  /** Where one of the demo's unix sockets is. Only between `prepare` and `tidy`. */
+  socket(name: string): string {
+    assert(this.#sockets !== undefined, 'sockets have a place while the demo runs');
+    return join(this.#sockets, name);
+  }
+
+  /** Removes what is of no use after the run. */
+  async tidy(): Promise<void> {
+    if (this.#sockets !== undefined) await rm(this.#sockets, { recursive: true, force: true });
   }
 
   path(...parts: readonly string[]): string {
@@ -40,6 +55,8 @@ export class Workspace {
   }
 
   async prepare(): Promise<void> {
+    // mkdtemp makes the folder 0700.
+    this.#sockets = await mkdtemp(join(tmpdir(), 'cloister-'));
     for (const name of ['keys', 'studies', 'results', 'logs'])
       await mkdir(this.path(name), { recursive: true, mode: 0o700 });
   }

@@ -181,7 +181,10 @@ export class Session {
     const agreement = agree(state.th1, frame.encapsulated, secrets, crypto);
     wipe(state.ephemeralSecret, attestedSecret);
     const join = await openJoin(frame.sealed, agreement, crypto);
-    if (join === undefined) return 'HANDSHAKE_FORGED';
+    if (join === undefined) {
+      wipe(agreement.joinKey, agreement.prk);
+      return 'HANDSHAKE_FORGED';
+    }
     const traffic = trafficKeys(agreement, joinFrame(frame.encapsulated, frame.sealed), crypto);
     const channel = new SealedChannel(traffic, 'enclave', crypto);
     const context = { study: state.room.study, th1: state.th1, th2: agreement.th2, atMs: clock.wallMs(), crypto };

@@ -16,8 +16,10 @@ interface Ended {
   readonly lines: readonly string[];
 }
 
-function startDemo(folder: string, environment: NodeJS.ProcessEnv = process.env): ChildProcess {
-  return spawn(process.execPath, [DEMO, '--out', folder], { env: environment, stdio: ['ignore', 'pipe', 'pipe'] });
+/** Starts a demo whose temporary folders lie in `temporary`, so that all its processes name that folder. */
+function startDemo(folder: string, temporary: string, environment: NodeJS.ProcessEnv = process.env): ChildProcess {
+  const env = { ...environment, TMPDIR: temporary };
+  return spawn(process.execPath, [DEMO, '--out', folder], { env, stdio: ['ignore', 'pipe', 'pipe'] });
 }
 
 /** Follows a demo to its end; `onLine` hears each line of its output. */
@@ -75,7 +77,7 @@ describe('the demo', function () {
   after(() => rm(run, { recursive: true, force: true }));
 
   it('trains through the enclave, beats the hospitals alone, comes near to pooled data, and verifies', async () => {
-    const { code, lines } = await follow(startDemo(run));
+    const { code, lines } = await follow(startDemo(run, run));
     expect(code, lines.join('\n')).to.equal(0);
     const report: unknown = JSON.parse(await readFile(join(run, 'report.json'), 'utf8'));
     expect(report).to.have.nested.property('verdict.beatsLocal', true);
@@ -110,16 +112,19 @@ describe('the demo', function () {
     }
   });
 
-  it('runs without any Redis, says what that loses, and leaves no process behind on Ctrl-C', async () => {
-    const folder = await mkdtemp(join(tmpdir(), 'cloister-demo-'));
+  it('runs deep in a file system and without any Redis, says what that loses, and leaves nothing behind on Ctrl-C', async () => {
+    const top = await mkdtemp(join(tmpdir(), 'cloister-demo-'));
+    // Longer than the name of a unix socket may be (108 bytes).
+    const folder = join(top, 'a-checkout-in-a-folder'.repeat(3), 'with-a-long-name'.repeat(4));
     const { REDIS_URL: _unset, ...environment } = process.env;
-    const demo = startDemo(folder, { ...environment, PATH: '/nonexistent' });
+    const demo = startDemo(folder, top, { ...environment, PATH: '/nonexistent' });
     const { code, lines } = await follow(demo, (line) => {
       if (line.startsWith('  breast-cancer: round 4')) demo.kill('SIGINT');
     });
     expect(code, lines.join('\n')).to.equal(130);
     expect(lines.join('\n')).to.contain('jobs live in memory, and those under way are lost if the host stops');
-    expect(await processesOf(folder)).to.deep.equal([]);
-    await rm(folder, { recursive: true, force: true });
+    expect(await processesOf(top)).to.deep.equal([]);
+    expect((await readdir(top)).filter((name) => name.startsWith('cloister-'))).to.deep.equal([]);
+    await rm(top, { recursive: true, force: true });
   });
 });
