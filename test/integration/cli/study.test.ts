@@ -209,6 +209,13 @@ describe('cloister, from keys to a signed study', () => {
     );
   });
 
+  it('says that the name of a socket is too long, before it starts an enclave', async () => {
+    const places = ['--emulator', 'tee', '--boundary', 'b.sock', '--listen', `${'long-'.repeat(30)}.sock`];
+    const run = await cli('enclave', ...places);
+    expect(run.code).to.equal(2);
+    expect(run.stderr).to.contain('too long for a unix socket');
+  });
+
   it('explains itself for every command', async () => {
     const groups = [
       [],
