@@ -1,10 +1,24 @@
-import type { Platform } from './evidence.ts';
+import type { Platform } from './platforms.ts';
 
-/** A root of trust, pinned by the SHA-256 of its DER certificate in lower-case hex. */
+/**
+ * A root of trust, pinned by a SHA-256 in lower-case hex: of a DER certificate for `kind` `certificate`, of a DER
+ * SubjectPublicKeyInfo for `kind` `key` (a token issuer's signing key, an enrolled TPM attestation key).
+ */
 export interface Anchor {
+  readonly kind: 'certificate' | 'key';
   readonly name: string;
   readonly platform: Platform;
   readonly sha256: string;
-  /** True for every root that is not a hardware vendor's: all that rests on it is shown as EMULATED. */
+  /** True where no hardware vendor and no enrolment stands behind it: all that rests on it is shown as EMULATED. */
   readonly emulated: boolean;
+}
+
+/** The first anchor of that kind and platform with this fingerprint (lower-case hex). */
+export function findAnchor(
+  anchors: readonly Anchor[],
+  wanted: Pick<Anchor, 'kind' | 'platform' | 'sha256'>,
+): Anchor | undefined {
+  return anchors.find(
+    ({ kind, platform, sha256 }) => kind === wanted.kind && platform === wanted.platform && sha256 === wanted.sha256,
+  );
 }

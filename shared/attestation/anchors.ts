@@ -1,9 +1,8 @@
 import type { Anchor } from './anchor.ts';
-import type { Platform } from './evidence.ts';
-import { AWS_NITRO_ROOT } from './nitro/anchors.ts';
+import { PLATFORM_VERIFIERS } from './platforms.ts';
 
 /** The vendors' roots: compiled in, so that no configuration can add to them. */
-export const VENDOR_ANCHORS: readonly Anchor[] = [AWS_NITRO_ROOT];
+export const VENDOR_ANCHORS: readonly Anchor[] = Object.values(PLATFORM_VERIFIERS).flatMap(({ anchors }) => anchors);
 
 /**
  * The vendors' roots, then those that any of `policies` names. A root that one policy names and another does not is
@@ -11,9 +10,4 @@ export const VENDOR_ANCHORS: readonly Anchor[] = [AWS_NITRO_ROOT];
  */
 export function anchorsFor(policies: readonly { readonly roots?: readonly Anchor[] }[]): readonly Anchor[] {
   return [...VENDOR_ANCHORS, ...policies.flatMap((policy) => policy.roots ?? [])];
-}
-
-/** The first anchor of the platform with this fingerprint (lower-case hex). */
-export function findAnchor(anchors: readonly Anchor[], platform: Platform, sha256: string): Anchor | undefined {
-  return anchors.find((anchor) => anchor.platform === platform && anchor.sha256 === sha256);
 }

@@ -3,8 +3,11 @@ import { Type } from '@sinclair/typebox';
 import { Value } from '@sinclair/typebox/value';
 import { Fault } from '../fault/fault.ts';
 import { VENDOR_ANCHORS } from './anchors.ts';
+import { TCB_STATUSES } from './claims.ts';
+import type { Platform } from './platforms.ts';
+import { PLATFORMS } from './platforms.ts';
+import { referenceProblems } from './reference-values.ts';
 
-const PCR_COUNT = 32;
 const DAY_SECONDS = 86_400;
 /** So many problems are named at once. */
 const SHOWN_PROBLEMS = 3;
@@ -12,54 +15,132 @@ const SHOWN_PROBLEMS = 3;
 /** Evidence may be this old when a policy does not say. */
 export const DEFAULT_MAXIMUM_AGE_SECONDS = 3600;
 
-const PcrValue = Type.String({ pattern: '^[0-9a-f]{96}$', description: 'SHA-384 in lower-case hex' });
+const closed = { additionalProperties: false } as const;
+const PlatformName = Type.Unsafe<Platform>(Type.Union(PLATFORMS.map((name) => Type.Literal(name))));
+const Name = Type.String({ minLength: 1, maxLength: 128 });
+const Fingerprint = Type.String({ pattern: '^[0-9a-f]{64}$', description: 'SHA-256, lower-case hex' });
+const Instant = Type.String({
+  pattern: '^\\d{4}-\\d{2}-\\d{2}T\\d{2}:\\d{2}:\\d{2}Z$',
+  description: 'UTC, such as 2026-11-22T12:00:00Z',
+});
+const ClaimName = Type.String({ pattern: '^[A-Za-z0-9_.:/-]{1,128}$' });
 
-/** Reference values of an AWS Nitro enclave. PCR0, the whole image, must be among them. */
-const NitroMeasurementsSchema = Type.Unsafe<Readonly<Record<string, string>>>(
-  Type.Object(
-    Object.fromEntries(
-      Array.from({ length: PCR_COUNT }, (_, index) => [
-        `PCR${index}`,
-        index === 0 ? PcrValue : Type.Optional(PcrValue),
-      ]),
-    ),
-    { additionalProperties: false },
+/** A TCB status that a policy may accept: neither `Revoked` nor `NotSupported` can be. */
+const AcceptableStatus = Type.Union(
+  TCB_STATUSES.filter((status) => status !== 'Revoked' && status !== 'NotSupported').map((status) =>
+    Type.Literal(status),
   ),
 );
 
-/** One enclave that is accepted: a name for people, the platform, and the measurements that it must show. */
+/**
+ * Reference values of one attester that is accepted: a name for people, the platform, and what evidence must show.
+ * Which measurements, attributes and levels exist, and which must be stated, depends on the platform (docs/platforms.md).
+ */
 export const AcceptedEnclaveSchema = Type.Object(
   {
-    name: Type.String({ minLength: 1, maxLength: 128 }),
-    platform: Type.Literal('aws-nitro'),
-    measurements: NitroMeasurementsSchema,
+    name: Name,
+    platform: PlatformName,
+    measurements: Type.Record(ClaimName, Type.String({ pattern: '^([0-9a-f]{2}){1,64}$' }), {
+      description: 'measurement name to value, lower-case hex',
+      maxProperties: 64,
+    }),
+    attributes: Type.Optional(
+      Type.Record(ClaimName, Type.Union([Type.Boolean(), Type.Number(), Type.String({ maxLength: 512 })]), {
+        description: 'attribute to the value that it must have',
+        maxProperties: 64,
+      }),
+    ),
+    minimums: Type.Optional(
+      Type.Record(ClaimName, Type.Integer({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER }), {
+        description: 'level to the least value that passes, each compared by itself',
+        maxProperties: 64,
+      }),
+    ),
+    tcbStatuses: Type.Optional(Type.Array(AcceptableStatus, { minItems: 1, maxItems: TCB_STATUSES.length })),
+    advisories: Type.Optional(
+      Type.Array(Type.String({ pattern: '^[A-Z0-9-]{1,32}$' }), {
+        maxItems: 256,
+        description: 'security advisories that are accepted with a status other than UpToDate',
+      }),
+    ),
+    validFrom: Type.Optional(Instant),
+    validUntil: Type.Optional(Instant),
   },
-  { additionalProperties: false },
+  closed,
 );
 
 /** A root that is no vendor's, accepted because the policy says so; all that rests on it is marked EMULATED. */
-export const AcceptedRootSchema = Type.Object(
+const AcceptedCertificateSchema = Type.Object(
   {
-    name: Type.String({ minLength: 1, maxLength: 128 }),
-    platform: Type.Literal('aws-nitro'),
-    sha256: Type.String({ pattern: '^[0-9a-f]{64}$', description: 'SHA-256 of the DER certificate, lower-case hex' }),
+    kind: Type.Optional(Type.Literal('certificate')),
+    name: Name,
+    platform: PlatformName,
+    sha256: Fingerprint,
     emulated: Type.Literal(true),
   },
-  { additionalProperties: false },
+  closed,
+);
+
+/** A key that the policy vouches for: a token issuer's, or an enrolled TPM's. `sha256` is over its DER SubjectPublicKeyInfo. */
+const AcceptedKeySchema = Type.Object(
+  {
+    kind: Type.Literal('key'),
+    name: Name,
+    platform: PlatformName,
+    sha256: Fingerprint,
+    emulated: Type.Boolean(),
+  },
+  closed,
+);
+
+/** See {@link AcceptedCertificateSchema} and {@link AcceptedKeySchema}. */
+export const AcceptedRootSchema = Type.Union([AcceptedCertificateSchema, AcceptedKeySchema]);
+
+/** What may pass although endorsements are missing or out of date, and why. */
+export const EndorsementPolicySchema = Type.Object(
+  {
+    staleSeconds: Type.Optional(
+      Type.Integer({
+        minimum: 0,
+        maximum: 366 * DAY_SECONDS,
+        description: 'CRLs and collateral pass this long after their end; 0 when left out',
+      }),
+    ),
+    waive: Type.Optional(
+      Type.Array(
+        Type.Object(
+          {
+            check: Type.Union([Type.Literal('CRL_MISSING'), Type.Literal('COLLATERAL_MISSING')]),
+            because: Type.String({ minLength: 8, maxLength: 512 }),
+          },
+          closed,
+        ),
+        { maxItems: 2 },
+      ),
+    ),
+    minimumEvaluationNumber: Type.Optional(
+      Type.Integer({ minimum: 0, maximum: 0xffff, description: "least tcbEvaluationDataNumber of Intel's collateral" }),
+    ),
+  },
+  closed,
 );
 
 /**
- * What evidence must show to pass. What is left out has its strict default: no further roots, debug refused,
- * evidence of at most {@link DEFAULT_MAXIMUM_AGE_SECONDS}.
+ * What evidence must show to pass. What is left out has its strict default: no further roots, debug refused, evidence
+ * of at most {@link DEFAULT_MAXIMUM_AGE_SECONDS}, TCB up to date, endorsements present and current.
  */
 export const AppraisalPolicySchema = Type.Object(
   {
     enclaves: Type.Array(AcceptedEnclaveSchema, { minItems: 1, maxItems: 64 }),
-    roots: Type.Optional(Type.Array(AcceptedRootSchema, { maxItems: 8 })),
+    roots: Type.Optional(Type.Array(AcceptedRootSchema, { maxItems: 64 })),
+    vendorRoots: Type.Optional(
+      Type.Array(Fingerprint, { minItems: 1, maxItems: 16, description: 'of the built-in roots, only these' }),
+    ),
     debug: Type.Optional(Type.Union([Type.Literal('refuse'), Type.Literal('allow')])),
     maximumAgeSeconds: Type.Optional(Type.Integer({ minimum: 1, maximum: 3660 * DAY_SECONDS })),
+    endorsements: Type.Optional(EndorsementPolicySchema),
   },
-  { additionalProperties: false },
+  closed,
 );
 
 /** See {@link AcceptedEnclaveSchema}. */
@@ -75,15 +156,27 @@ export type AppraisalPolicy = Static<typeof AppraisalPolicySchema>;
 export function parsePolicy(value: unknown): AppraisalPolicy {
   if (!Value.Check(AppraisalPolicySchema, value)) {
     const problems = [...Value.Errors(AppraisalPolicySchema, value)].map(({ path, message }) => `${path}: ${message}`);
-    throw new Fault('POLICY_INVALID', `appraisal policy: ${problems.slice(0, SHOWN_PROBLEMS).join('; ')}`);
+    throw invalid(problems);
   }
-  for (const root of value.roots ?? []) {
-    if (VENDOR_ANCHORS.some((vendor) => vendor.sha256 === root.sha256)) {
-      throw new Fault(
-        'POLICY_INVALID',
-        `appraisal policy: root ${root.sha256} is a vendor's and built in; remove it from roots`,
-      );
-    }
-  }
+  const problems = [
+    ...value.enclaves.flatMap((enclave, index) =>
+      referenceProblems(enclave).map((problem) => `/enclaves/${index}: ${problem}`),
+    ),
+    ...(value.roots ?? []).flatMap(({ sha256 }) =>
+      isVendors(sha256) ? [`root ${sha256} is a vendor's and built in; remove it from roots`] : [],
+    ),
+    ...(value.vendorRoots ?? []).flatMap((sha256) =>
+      isVendors(sha256) ? [] : [`vendorRoots: ${sha256} is no root that is built in`],
+    ),
+  ];
+  if (problems.length > 0) throw invalid(problems);
   return value;
+}
+
+function isVendors(sha256: string): boolean {
+  return VENDOR_ANCHORS.some((vendor) => vendor.sha256 === sha256);
+}
+
+function invalid(problems: readonly string[]): Fault {
+  return new Fault('POLICY_INVALID', `appraisal policy: ${problems.slice(0, SHOWN_PROBLEMS).join('; ')}`);
 }

@@ -1,11 +1,12 @@
 import { toHex } from '../../bytes/bytes.ts';
 import type { Anchor } from '../anchor.ts';
-import { findAnchor } from '../anchors.ts';
+import { findAnchor } from '../anchor.ts';
 import type { Claims } from '../claims.ts';
 import type { Sign1 } from '../cose/sign1.ts';
 import { ES384, parseSign1, signedBytes } from '../cose/sign1.ts';
 import type { Parsed } from '../malformed.ts';
 import { attempt } from '../malformed.ts';
+import type { PlatformVerifier } from '../platform.ts';
 import type { Reason } from '../reasons.ts';
 import type { EvidenceVerifier, VerificationContext } from '../verification.ts';
 import { refusedFor } from '../verification.ts';
@@ -14,8 +15,9 @@ import { parseCertificate } from '../x509/certificate.ts';
 import { nameText } from '../x509/name.ts';
 import type { PathRules } from '../x509/path.ts';
 import { isSelfSigned, validatePath } from '../x509/path.ts';
+import { AWS_NITRO_ROOT } from './anchors.ts';
 import type { NitroDocument } from './document.ts';
-import { parseNitroDocument } from './document.ts';
+import { NITRO_LIMITS, parseNitroDocument } from './document.ts';
 
 /** Payload limit of the specification, and room for the COSE envelope around it. */
 const MAX_DOCUMENT_BYTES = 16 * 1024 + 256;
@@ -28,7 +30,7 @@ const SIGNATURE_BYTES = 96;
  * root, every certificate valid at the stated time. The bytes of a document are not its identity (a second signature
  * S' = n - S verifies too): `details.contentSha256` is.
  */
-export const verifyNitro: EvidenceVerifier = async (evidence, context) => {
+const verifyNitro: EvidenceVerifier = async (evidence, context) => {
   const { document: bytes, endorsements } = evidence;
   if (bytes.length > MAX_DOCUMENT_BYTES) {
     return refusedFor({
@@ -49,7 +51,7 @@ export const verifyNitro: EvidenceVerifier = async (evidence, context) => {
 const verifyParsed = async (message: Sign1, document: NitroDocument, context: VerificationContext) => {
   const chain = [...document.cabundle, document.certificate].map((der) => attempt(() => readCertificate(der)));
   const sha256 = toHex(context.crypto.digest('sha256', document.cabundle[0]));
-  const anchor = findAnchor(context.anchors, 'aws-nitro', sha256);
+  const anchor = findAnchor(context.anchors, { kind: 'certificate', platform: 'aws-nitro', sha256 });
   const reasons = [
     ...algorithmReasons(message),
     ...(await signatureReasons(message, chain.at(-1), context)),
@@ -161,7 +163,12 @@ function claimsOf({ message, document, certificates, anchor }: Verified, context
     issuedAtMs: document.timestampMs,
     validFromMs: Math.max(...certificates.map(({ notBeforeMs }) => notBeforeMs)),
     validUntilMs: Math.min(...certificates.map(({ notAfterMs }) => notAfterMs)),
-    root: { name: anchor.name, sha256: anchor.sha256, emulated: anchor.emulated },
+    root: { name: anchor.name, platform: 'aws-nitro', sha256: anchor.sha256, emulated: anchor.emulated },
+    attributes: {},
+    levels: {},
+    tcb: undefined,
+    concerns: [],
+    checks: CHECKS,
     details: {
       moduleId: document.moduleId,
       publicKey: toHex(document.publicKey),
@@ -171,3 +178,26 @@ function claimsOf({ message, document, certificates, anchor }: Verified, context
     },
   };
 }
+
+const CHECKS = [
+  'COSE_Sign1 envelope and every field of the document by the NSM specification',
+  'ES384 signature by the certificate of the document',
+  'certificates up to the pinned root: signatures, names, validity, CA bits, path lengths, key usage',
+];
+
+/** AWS Nitro Enclaves. */
+export const awsNitro: PlatformVerifier = {
+  title: 'AWS Nitro Enclaves',
+  verify: verifyNitro,
+  anchors: [AWS_NITRO_ROOT],
+  vocabulary: {
+    measurements: Object.fromEntries(
+      Array.from({ length: NITRO_LIMITS.pcrIndex + 1 }, (_, index) => [`PCR${index}`, NITRO_LIMITS.pcrBytes]),
+    ),
+    attributes: {},
+    openAttributes: false,
+    levels: [],
+    identifiedBy: [['PCR0']],
+  },
+  reportDataBytes: 64,
+};
