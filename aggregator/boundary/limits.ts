@@ -18,9 +18,9 @@ export const BOUNDARY_LIMITS = {
   weightsBytesMax: 4 * 1024 * 1024 * 1024,
   /** The payload of one release. */
   releaseBytesMax: 5 * 1024 * 1024 * 1024,
-  documentBytesMax: 32 * 1024,
-  endorsementBytesMax: 16 * 1024,
-  endorsementsMax: 8,
+  documentBytesMax: 64 * 1024,
+  endorsementBytesMax: 48 * 1024,
+  endorsementsMax: 12,
   textLengthMax: 1024,
   logFieldsMax: 16,
 } as const;

@@ -3,6 +3,7 @@ import { bytesBetween1And, closed, code, commandId, countUpTo, digest, label, ro
 import { type BoundaryMessage, boundaryCodec } from './frame.ts';
 import { BOUNDARY_LIMITS } from './limits.ts';
 
+const endorsement = Type.Object({ kind: label, bytes: bytesBetween1And(BOUNDARY_LIMITS.endorsementBytesMax) }, closed);
 const TRANSFER_MAX = 0xffff_ffff;
 const signingKey = Type.Uint8Array({ minByteLength: 32, maxByteLength: 32 });
 const kemKey = Type.Uint8Array({ minByteLength: 1216, maxByteLength: 1216 });
@@ -26,9 +27,7 @@ export const TO_HOST = {
         manifestDigest: digest,
         platform: label,
         document: bytesBetween1And(BOUNDARY_LIMITS.documentBytesMax),
-        endorsements: Type.Array(bytesBetween1And(BOUNDARY_LIMITS.endorsementBytesMax), {
-          maxItems: BOUNDARY_LIMITS.endorsementsMax,
-        }),
+        endorsements: Type.Array(endorsement, { maxItems: BOUNDARY_LIMITS.endorsementsMax }),
         kemKey,
         signingKey,
         nonceRoot: digest,

@@ -193,7 +193,7 @@ function evidenceJson(body: Extract<StudyMessage, { name: 'evidence' }>['body'])
     JSON.stringify({
       platform: body.platform,
       document: toBase64(body.document),
-      endorsements: body.endorsements.map(toBase64),
+      endorsements: body.endorsements.map(({ kind, bytes }) => ({ kind, bytes: toBase64(bytes) })),
       kemKey: toBase64(body.kemKey),
       signingKey: toBase64(body.signingKey),
       nonceRoot: toBase64(body.nonceRoot),

@@ -1,7 +1,8 @@
 import { type AttestationResult, type AttestedAggregator, attestAggregator } from '#shared/attestation/attested.ts';
-import { PLATFORMS } from '#shared/attestation/evidence.ts';
 import { explainAttestation } from '#shared/attestation/explain.ts';
+import { PLATFORMS } from '#shared/attestation/platforms.ts';
 import type { AppraisalPolicy } from '#shared/attestation/policy.ts';
+import { knownEvidence } from '#shared/attestation/shown.ts';
 import type { CryptoPort } from '#shared/crypto/port.ts';
 import { Fault } from '#shared/fault/fault.ts';
 import type { Study } from '#shared/study/study.ts';
@@ -20,15 +21,15 @@ const NO_NONCE = { kind: 'any', because: 'the command will name this very instan
 
 /** Appraises evidence for the keys that it came with, under the manifest's policy and all of `rules.policies`. */
 export async function appraiseServed(served: ServedEvidence, rules: HostRules): Promise<AttestationResult> {
-  const platform = PLATFORMS.find((known) => known === served.platform);
-  if (platform === undefined) {
+  const evidence = knownEvidence(served);
+  if (evidence === undefined) {
     throw new Fault('EVIDENCE_REFUSED', `the evidence is of no known platform; known: ${PLATFORMS.join(', ')}`);
   }
   const { study, policies, atMs, crypto } = rules;
-  const { document, endorsements, kemKey, signingKey, nonceRoot } = served;
+  const { kemKey, signingKey, nonceRoot } = served;
   return attestAggregator(
     {
-      evidence: { platform, document, endorsements },
+      evidence,
       kemKey,
       signingKey,
       nonceRoot,

@@ -18,7 +18,12 @@ const EvidenceSchema = Type.Object(
   {
     platform: Type.String({ minLength: 1, maxLength: 32 }),
     document: base64,
-    endorsements: Type.Array(base64, { maxItems: 16 }),
+    endorsements: Type.Array(
+      Type.Object({ kind: Type.String({ pattern: '^[a-z0-9-]{1,32}$' }), bytes: base64 }, closed),
+      {
+        maxItems: 16,
+      },
+    ),
     kemKey: base64,
     signingKey: base64,
     nonceRoot: base64,
@@ -51,7 +56,7 @@ const RefusalSchema = Type.Object({
 export interface ServedEvidence {
   readonly platform: string;
   readonly document: Uint8Array;
-  readonly endorsements: readonly Uint8Array[];
+  readonly endorsements: readonly { readonly kind: string; readonly bytes: Uint8Array }[];
   readonly kemKey: Uint8Array;
   readonly signingKey: Uint8Array;
   readonly nonceRoot: Uint8Array;
@@ -144,7 +149,10 @@ export class HostApi {
 /** The evidence of a file in the host's form. @throws Fault `EVIDENCE_REFUSED` when it is malformed. */
 export function decodeServedEvidence(bytes: Uint8Array): ServedEvidence {
   const json = decodeJson(EvidenceSchema, bytes, SMALL_BYTES_MAX);
-  const endorsements = json?.endorsements.map(fromBase64).filter((each) => each !== undefined);
+  const endorsements = json?.endorsements.flatMap(({ kind, bytes }) => {
+    const decoded = fromBase64(bytes);
+    return decoded === undefined ? [] : [{ kind, bytes: decoded }];
+  });
   const document = fromBase64(json?.document ?? '*');
   const kemKey = fromBase64(json?.kemKey ?? '*');
   const signingKey = fromBase64(json?.signingKey ?? '*');

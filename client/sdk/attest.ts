@@ -1,7 +1,9 @@
 import { type AttestationRules, type AttestedAggregator, attestAggregator } from '#shared/attestation/attested.ts';
-import { type Evidence, PLATFORMS } from '#shared/attestation/evidence.ts';
+import type { Evidence } from '#shared/attestation/evidence.ts';
 import { explainAttestation } from '#shared/attestation/explain.ts';
+import { PLATFORMS } from '#shared/attestation/platforms.ts';
 import type { ReasonCode } from '#shared/attestation/reasons.ts';
+import { knownEvidence } from '#shared/attestation/shown.ts';
 import { Fault } from '#shared/fault/fault.ts';
 import type { Attest } from '#shared/protocol/handshake.ts';
 
@@ -20,8 +22,8 @@ export async function verifyAttest(
   nonce: Uint8Array,
   rules: AttestationRules,
 ): Promise<AttestedAggregator> {
-  const { document, endorsements, kemKey, signingKey, nonceRoot, nonceIndex, nonceCount, noncePath } = attest;
-  const evidence: Evidence = { platform: platformOf(attest.platform), document, endorsements };
+  const { kemKey, signingKey, nonceRoot, nonceIndex, nonceCount, noncePath } = attest;
+  const evidence = evidenceOf(attest);
   const result = await attestAggregator(
     { evidence, kemKey, signingKey, manifestDigest, nonceRoot, nonceIndex, nonceCount, noncePath },
     { manifestDigest, nonce },
@@ -32,15 +34,15 @@ export async function verifyAttest(
   throw new Fault(unbound ? 'EVIDENCE_UNBOUND' : 'EVIDENCE_REFUSED', explainAttestation(result).join('\n'));
 }
 
-function platformOf(name: string): Evidence['platform'] {
-  const platform = PLATFORMS.find((known) => known === name);
-  if (platform === undefined) {
+function evidenceOf(attest: Attest): Evidence {
+  const evidence = knownEvidence(attest);
+  if (evidence === undefined) {
     throw new Fault(
       'EVIDENCE_REFUSED',
       `the enclave shows evidence of a platform that this version cannot verify; known: ${PLATFORMS.join(', ')}`,
     );
   }
-  return platform;
+  return evidence;
 }
 
 /**

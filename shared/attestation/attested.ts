@@ -4,7 +4,7 @@ import { verifyInclusion } from '../log/merkle.ts';
 import { anchorsFor } from './anchors.ts';
 import { appraise, NO_POLICY } from './appraise.ts';
 import type { EnclaveBinding } from './binding.ts';
-import { BINDING_BYTES, reportDataFor } from './binding.ts';
+import { BINDING_BYTES, boundReportData, reportDataFor } from './binding.ts';
 import type { Claims } from './claims.ts';
 import type { Evidence } from './evidence.ts';
 import type { AppraisalPolicy } from './policy.ts';
@@ -97,7 +97,11 @@ function brand(own: EnclaveStatement, nonce: ExpectedNonce, claims: Claims): Att
 function ownCopy(statement: EnclaveStatement): EnclaveStatement {
   const { platform, document, endorsements } = statement.evidence;
   return {
-    evidence: { platform, document: copy(document), endorsements: endorsements.map(copy) },
+    evidence: {
+      platform,
+      document: copy(document),
+      endorsements: endorsements.map(({ kind, bytes }) => ({ kind, bytes: copy(bytes) })),
+    },
     kemKey: copy(statement.kemKey),
     signingKey: copy(statement.signingKey),
     manifestDigest: copy(statement.manifestDigest),
@@ -150,7 +154,7 @@ function nonceReasons(own: EnclaveStatement, nonce: ExpectedNonce, crypto: Crypt
 }
 
 function bindingReasons(own: EnclaveStatement, claims: Claims, crypto: CryptoPort): readonly Reason[] {
-  const wanted = reportDataFor(own, crypto);
+  const wanted = boundReportData(own.evidence.platform, reportDataFor(own, crypto), crypto);
   if (equalBytes(claims.reportData, wanted)) return [];
   const detail = 'the evidence is bound to other keys, another manifest or other nonces';
   return [{ code: 'BINDING_MISMATCH', detail, found: toHex(claims.reportData), wanted: toHex(wanted) }];

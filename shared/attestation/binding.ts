@@ -1,5 +1,7 @@
 import { lengthPrefixed, utf8 } from '../bytes/bytes.ts';
 import type { CryptoPort } from '../crypto/port.ts';
+import type { Platform } from './platforms.ts';
+import { PLATFORM_VERIFIERS } from './platforms.ts';
 
 /** What an enclave ties to its evidence, so that the evidence vouches for these and nothing else. */
 export interface EnclaveBinding {
@@ -25,4 +27,16 @@ const CONTEXT = utf8('cloister/v1/enclave');
 export function reportDataFor(binding: EnclaveBinding, crypto: Pick<CryptoPort, 'digest'>): Uint8Array {
   const { kemKey, signingKey, manifestDigest, nonceRoot } = binding;
   return crypto.digest('sha512', lengthPrefixed(CONTEXT, kemKey, signingKey, manifestDigest, nonceRoot));
+}
+
+/**
+ * What evidence of `platform` must hold for 64 bytes of report data: these, or their SHA-256 where the platform's field
+ * is shorter. An attester asks for this value and a verifier looks for it.
+ */
+export function boundReportData(
+  platform: Platform,
+  reportData: Uint8Array,
+  crypto: Pick<CryptoPort, 'digest'>,
+): Uint8Array {
+  return PLATFORM_VERIFIERS[platform].reportDataBytes === 64 ? reportData : crypto.digest('sha256', reportData);
 }

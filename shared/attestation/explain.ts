@@ -1,5 +1,6 @@
 import type { AttestationResult } from './attested.ts';
 import type { Claims } from './claims.ts';
+import { PLATFORM_VERIFIERS } from './platforms.ts';
 import type { Reason } from './reasons.ts';
 import { REASON_CODES } from './reasons.ts';
 import { timeText } from './x509/time.ts';
@@ -37,14 +38,24 @@ function reasonLines(reason: Reason): readonly string[] {
 function claimLines(claims: Claims): readonly string[] {
   const { root } = claims;
   return [
-    `platform ${claims.platform}, ${claims.debug ? 'DEBUG mode' : 'production mode'}`,
+    `platform ${claims.platform} (${PLATFORM_VERIFIERS[claims.platform].title}), ${claims.debug ? 'DEBUG mode' : 'production mode'}`,
     `root ${root.name}${root.emulated ? ' (EMULATED)' : ''}, SHA-256 ${root.sha256}`,
-    `made ${timeText(claims.issuedAtMs)}`,
-    `certificates valid from ${timeText(claims.validFromMs)} to ${timeText(claims.validUntilMs)}`,
+    ...(claims.issuedAtMs === undefined ? [] : [`made ${timeText(claims.issuedAtMs)}`]),
+    `all that proves it is valid from ${timeText(claims.validFromMs)} to ${timeText(claims.validUntilMs)}`,
     ...Object.entries(claims.measurements)
       .filter(([, value]) => !/^0+$/.test(value))
       .map(([name, value]) => `${name} ${value}`),
+    ...tcbLines(claims),
+    ...Object.entries(claims.attributes).map(([name, value]) => `${name} ${value}`),
+    ...claims.concerns.map(({ code, detail }) => `not checked in full: ${code}: ${detail}`),
+    ...claims.checks.map((check) => `checked: ${check}`),
   ];
+}
+
+function tcbLines({ tcb, levels }: Claims): readonly string[] {
+  const verdict = tcb === undefined ? [] : [`trusted computing base ${[tcb.status, ...tcb.advisories].join(' ')}`];
+  const numbers = Object.entries(levels).map(([name, value]) => `${name}=${value}`);
+  return numbers.length === 0 ? verdict : [...verdict, `versions ${numbers.join(' ')}`];
 }
 
 function indent(line: string): string {

@@ -21,7 +21,12 @@ export const HelloSchema = Type.Object(
 /** A decoded {@link HelloSchema}. */
 export type Hello = Static<typeof HelloSchema>;
 
-const endorsements = Type.Array(bytesUpTo(LIMITS.endorsementBytesMax), { maxItems: LIMITS.endorsementsMax });
+/** Kinds are the sender's words: a kind that this version does not know is no error. */
+const endorsement = Type.Object(
+  { kind: Type.String({ pattern: '^[a-z0-9-]{1,32}$' }), bytes: bytesUpTo(LIMITS.endorsementBytesMax) },
+  closed,
+);
+const endorsements = Type.Array(endorsement, { maxItems: LIMITS.endorsementsMax });
 const platform = Type.String({ pattern: '^[a-z0-9-]{1,32}$' });
 
 /** Body of an attest frame: evidence for the keys, the nonce's place in the batch, and the enclave's half. */

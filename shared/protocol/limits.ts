@@ -8,13 +8,13 @@ export const SUBPROTOCOL = 'cloister.v1';
 /** Every bound of the wire in one place; bytes unless the name says otherwise. */
 export const LIMITS = {
   helloBytesMax: 2 * 1024,
-  attestBytesMax: 64 * 1024,
-  joinBytesMax: 64 * 1024,
+  attestBytesMax: 192 * 1024,
+  joinBytesMax: 192 * 1024,
   sealedBytesMax: 64 * 1024,
   closeBytesMax: 256,
-  evidenceBytesMax: 32 * 1024,
-  endorsementBytesMax: 16 * 1024,
-  endorsementsMax: 8,
+  evidenceBytesMax: 64 * 1024,
+  endorsementBytesMax: 48 * 1024,
+  endorsementsMax: 12,
   noncesPerQuoteMax: 4096,
   noncePathMax: 12,
   preludeBytesMax: 16 * 1024,

@@ -1,7 +1,9 @@
 import { anchorsFor } from '../attestation/anchors.ts';
 import { type AttestedAggregator, attestAggregator } from '../attestation/attested.ts';
-import { type Evidence, PLATFORMS } from '../attestation/evidence.ts';
+import type { Evidence } from '../attestation/evidence.ts';
+import { PLATFORMS } from '../attestation/platforms.ts';
 import type { AppraisalPolicy } from '../attestation/policy.ts';
+import { knownEvidence } from '../attestation/shown.ts';
 import { verifyEvidence } from '../attestation/verify.ts';
 import type { CryptoPort } from '../crypto/port.ts';
 import { Fault } from '../fault/fault.ts';
@@ -42,7 +44,10 @@ export function attestReleaseBy(
   };
 }
 
-/** A first look that reads the document's own time and trusts nothing; the verification proper follows at that time. */
+/**
+ * A first look that reads the evidence's own time and trusts nothing; the verification proper follows at that time.
+ * Evidence without one is judged at the first moment at which everything that it came with was valid.
+ */
 async function statedTimeMs(
   evidence: Evidence,
   policies: readonly AppraisalPolicy[],
@@ -50,16 +55,16 @@ async function statedTimeMs(
 ): Promise<number> {
   const { claims } = await verifyEvidence(evidence, { anchors: anchorsFor(policies), atMs: 0, crypto });
   if (claims === undefined) throw new Fault('EVIDENCE_REFUSED', 'the evidence of the release cannot be read');
-  return claims.issuedAtMs;
+  return claims.issuedAtMs ?? claims.validFromMs;
 }
 
-function evidenceOf({ platform, document, endorsements }: ReleaseEvidence): Evidence {
-  const known = PLATFORMS.find((name) => name === platform);
+function evidenceOf(release: ReleaseEvidence): Evidence {
+  const known = knownEvidence(release);
   if (known === undefined) {
     throw new Fault(
       'EVIDENCE_REFUSED',
       `the release shows evidence of no known platform; known: ${PLATFORMS.join(', ')}`,
     );
   }
-  return { platform: known, document, endorsements };
+  return known;
 }

@@ -9,9 +9,9 @@ import { decodeJson } from '../codec/json.ts';
 import { exactly } from '../codec/msgpack.ts';
 
 /** Longest statement, bytes. */
-export const STATEMENT_BYTES_MAX = 256 * 1024;
+export const STATEMENT_BYTES_MAX = 320 * 1024;
 /** Longest envelope file around a statement, bytes. */
-export const STATEMENT_FILE_BYTES_MAX = 384 * 1024;
+export const STATEMENT_FILE_BYTES_MAX = 448 * 1024;
 
 const STATEMENT_TYPE = 'https://in-toto.io/Statement/v1';
 const PREDICATE_TYPE = 'https://cloister.dev/release/v1';
@@ -52,7 +52,9 @@ const StatementSchema = exactly({
     evidence: exactly({
       platform: Type.String({ minLength: 1, maxLength: 32 }),
       document: base64,
-      endorsements: Type.Array(base64, { maxItems: 16 }),
+      endorsements: Type.Array(exactly({ kind: Type.String({ pattern: '^[a-z0-9-]{1,32}$' }), bytes: base64 }), {
+        maxItems: 16,
+      }),
       kemKey: base64,
       signingKey: base64,
       nonceRoot: base64,
@@ -67,7 +69,7 @@ export type ReleaseRule = Readonly<Static<typeof RuleSchema>>;
 export interface ReleaseEvidence {
   readonly platform: string;
   readonly document: Uint8Array;
-  readonly endorsements: readonly Uint8Array[];
+  readonly endorsements: readonly { readonly kind: string; readonly bytes: Uint8Array }[];
   /** X-Wing, 1216 bytes. */
   readonly kemKey: Uint8Array;
   /** Ed25519, 32 bytes: the key that signed the statement. */
@@ -112,7 +114,7 @@ export function encodeStatement(statement: ReleaseStatement): Uint8Array {
     evidence: {
       platform: evidence.platform,
       document: toBase64(evidence.document),
-      endorsements: evidence.endorsements.map(toBase64),
+      endorsements: evidence.endorsements.map(({ kind, bytes }) => ({ kind, bytes: toBase64(bytes) })),
       kemKey: toBase64(evidence.kemKey),
       signingKey: toBase64(evidence.signingKey),
       nonceRoot: toBase64(evidence.nonceRoot),
@@ -145,7 +147,10 @@ function decodeEvidence(json: Static<typeof StatementSchema>['predicate']['evide
   const kemKey = fromBase64(json.kemKey);
   const signingKey = fromBase64(json.signingKey);
   const nonceRoot = fromBase64(json.nonceRoot);
-  const endorsements = json.endorsements.map(fromBase64).filter((each) => each !== undefined);
+  const endorsements = json.endorsements.flatMap(({ kind, bytes }) => {
+    const decoded = fromBase64(bytes);
+    return decoded === undefined ? [] : [{ kind, bytes: decoded }];
+  });
   if (!document || !kemKey || !signingKey || !nonceRoot || endorsements.length !== json.endorsements.length) {
     return undefined;
   }

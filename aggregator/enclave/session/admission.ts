@@ -1,6 +1,7 @@
 import { anchorsFor } from '#shared/attestation/anchors.ts';
 import { appraise } from '#shared/attestation/appraise.ts';
-import { type Evidence, PLATFORMS } from '#shared/attestation/evidence.ts';
+import { boundReportData } from '#shared/attestation/binding.ts';
+import { knownEvidence } from '#shared/attestation/shown.ts';
 import { verifyEvidence } from '#shared/attestation/verify.ts';
 import { equalBytes } from '#shared/bytes/bytes.ts';
 import type { CryptoPort } from '#shared/crypto/port.ts';
@@ -46,14 +47,14 @@ async function admitByEvidence(
   if (policy === undefined || shown === null) {
     return refused('PARTICIPANT_EVIDENCE_REFUSED', 'the manifest asks this participant for evidence, and none came');
   }
-  const platform = PLATFORMS.find((name) => name === shown.platform);
-  if (platform === undefined) return refused('PARTICIPANT_EVIDENCE_REFUSED', 'evidence of an unknown platform');
-  const evidence: Evidence = { platform, document: shown.document, endorsements: shown.endorsements };
+  const evidence = knownEvidence(shown);
+  if (evidence === undefined) return refused('PARTICIPANT_EVIDENCE_REFUSED', 'evidence of an unknown platform');
   const result = await verifyEvidence(evidence, { anchors: anchorsFor([policy]), atMs, crypto });
   if (result.kind === 'refused') return refused('PARTICIPANT_EVIDENCE_REFUSED', codesOf(result.reasons));
   const reasons = appraise(result.claims, [policy], atMs);
   if (reasons.length > 0) return refused('PARTICIPANT_EVIDENCE_REFUSED', codesOf(reasons));
-  const wanted = participantReportData(participant.identityKey, study.digest, th1, crypto);
+  const reportData = participantReportData(participant.identityKey, study.digest, th1, crypto);
+  const wanted = boundReportData(evidence.platform, reportData, crypto);
   return equalBytes(wanted, result.claims.reportData)
     ? accepted(participant)
     : refused('PARTICIPANT_EVIDENCE_REFUSED', 'the evidence is not bound to this session');

@@ -1,4 +1,5 @@
 import { reportDataFor } from '#shared/attestation/binding.ts';
+import type { Endorsement } from '#shared/attestation/evidence.ts';
 import type { CryptoPort } from '#shared/crypto/port.ts';
 import { assert, Fault } from '#shared/fault/fault.ts';
 import { inclusionPaths, treeRoot } from '#shared/log/merkle.ts';
@@ -9,7 +10,7 @@ import type { Attester } from '../ports/attester.ts';
 export interface Quote {
   readonly platform: string;
   readonly document: Uint8Array;
-  readonly endorsements: readonly Uint8Array[];
+  readonly endorsements: readonly Endorsement[];
   readonly nonceRoot: Uint8Array;
 }
 

@@ -193,6 +193,6 @@ function requireLayout({ statement }: VerifiedRelease<unknown>, { study }: Loade
 function releaseJson({ statement, release, proof }: VerifiedRelease<AttestedAggregator>): object {
   const { round, study, contributions, cohortSize, rule, privacy } = statement;
   const { emulated, claims } = proof;
-  const attestedAt = new Date(claims.issuedAtMs).toISOString();
+  const attestedAt = new Date(claims.issuedAtMs ?? claims.validFromMs).toISOString();
   return { round, release: toHex(release), study, contributions, cohortSize, rule, privacy, emulated, attestedAt };
 }

@@ -53,6 +53,7 @@ const verifyParsed = async (message: Sign1, document: NitroDocument, context: Ve
   const sha256 = toHex(context.crypto.digest('sha256', document.cabundle[0]));
   const anchor = findAnchor(context.anchors, { kind: 'certificate', platform: 'aws-nitro', sha256 });
   const reasons = [
+    ...registerReasons(document),
     ...algorithmReasons(message),
     ...(await signatureReasons(message, chain.at(-1), context)),
     ...(await chainReasons(chain, anchor, context)),
@@ -71,6 +72,11 @@ type NamedCertificate = Certificate & { readonly subjectText: string };
 function readCertificate(der: Uint8Array): NamedCertificate {
   const certificate = parseCertificate(der);
   return { ...certificate, subjectText: nameText(certificate.subject) };
+}
+
+/** PCR0 measures the whole image and is always locked: without it a document says nothing about the code. */
+function registerReasons({ pcrs }: NitroDocument): readonly Reason[] {
+  return pcrs.has(0) ? [] : [{ code: 'MALFORMED', detail: 'Nitro pcrs lacks PCR0' }];
 }
 
 function algorithmReasons(message: Sign1): readonly Reason[] {

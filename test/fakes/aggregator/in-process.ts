@@ -49,7 +49,8 @@ export async function startInProcess({
     platform: 'aws-nitro',
     async attest(reportData) {
       if (!working()) throw new Fault('ATTESTER_FAILED', 'the device is silent');
-      return device.evidence(reportData);
+      const { document } = await device.evidence(reportData);
+      return { document, endorsements: [] };
     },
   };
   const keys = generateInstanceKeys(nodeCrypto);

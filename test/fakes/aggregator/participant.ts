@@ -2,6 +2,7 @@ import { once } from 'node:events';
 import { connect as connectTo, type Socket } from 'node:net';
 import { WebSocket } from 'ws';
 import { attestAggregator } from '#shared/attestation/attested.ts';
+import { knownEvidence } from '#shared/attestation/shown.ts';
 import { toHex } from '#shared/bytes/bytes.ts';
 import { nodeCrypto } from '#shared/crypto/node.ts';
 import { signPayload, verifySigned } from '#shared/dsse/dsse.ts';
@@ -228,10 +229,11 @@ export class ScriptedParticipant {
 
   async #verify(attest: Attest, nonce: Uint8Array): Promise<void> {
     const { platform, document, endorsements, ...rest } = attest;
-    if (platform !== 'aws-nitro') throw new SessionEnded('PLATFORM_NOT_ACCEPTED');
+    const evidence = knownEvidence({ platform, document, endorsements });
+    if (evidence === undefined) throw new SessionEnded('PLATFORM_NOT_ACCEPTED');
     const { study } = this.#study;
     const result = await attestAggregator(
-      { evidence: { platform, document, endorsements }, manifestDigest: study.digest, ...rest },
+      { evidence, manifestDigest: study.digest, ...rest },
       { manifestDigest: study.digest, nonce },
       { policies: [study.policy], atMs: Date.now(), crypto: nodeCrypto },
     );

@@ -46,7 +46,13 @@ export async function testDevice(): Promise<TestDevice> {
   return {
     root,
     chain,
-    anchor: { name: 'EMULATED test root', platform: 'aws-nitro', sha256: root.sha256, emulated: true },
+    anchor: {
+      kind: 'certificate',
+      name: 'EMULATED test root',
+      platform: 'aws-nitro',
+      sha256: root.sha256,
+      emulated: true,
+    },
     contents,
     mint: (changed = {}, defects = {}) => mintDocument(chain, { ...contents, ...changed }, defects),
   };

@@ -9,6 +9,7 @@ import { expect } from 'chai';
 import { measureFile } from '#client/cli/measure-file.ts';
 import { type EmulatedEnclave, type LaunchOptions, launchEmulated } from '#infra/emulator/launch.ts';
 import { buildEnclaveBundle } from '#scripts/bundle.ts';
+import type { Anchor } from '#shared/attestation/anchor.ts';
 import { VENDOR_ANCHORS } from '#shared/attestation/anchors.ts';
 import type { Verification } from '#shared/attestation/verification.ts';
 import { verifyEvidence } from '#shared/attestation/verify.ts';
@@ -203,7 +204,13 @@ async function reportOf(stdout: PassThrough): Promise<Report> {
 function verify(report: Report, enclave: EmulatedEnclave, trusted: boolean): Promise<Verification> {
   const document = fromBase64(report.document);
   if (document === undefined) throw new Error('not base64');
-  const own = { name: 'EMULATED', platform: 'aws-nitro', sha256: enclave.rootSha256, emulated: true } as const;
+  const own: Anchor = {
+    kind: 'certificate',
+    name: 'EMULATED',
+    platform: 'aws-nitro',
+    sha256: enclave.rootSha256,
+    emulated: true,
+  };
   const anchors = trusted ? [...VENDOR_ANCHORS, own] : VENDOR_ANCHORS;
   return verifyEvidence(
     { platform: 'aws-nitro', document, endorsements: [] },

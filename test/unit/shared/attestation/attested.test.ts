@@ -155,7 +155,7 @@ describe('attestAggregator', () => {
 
     it('does not say EMULATED of genuine hardware', async () => {
       const { aggregator } = attestedOf(await attest(await statementOf(platform)));
-      const root = { name: 'vendor', sha256: 'ab'.repeat(32), emulated: false };
+      const root = { name: 'vendor', platform: 'aws-nitro', sha256: 'ab'.repeat(32), emulated: false } as const;
       const genuine = { ...aggregator, emulated: false, claims: { ...aggregator.claims, root } };
       const text = explainAttestation({ kind: 'attested', aggregator: genuine }).join('\n');
       expect(text).to.include('genuine hardware').and.not.include('EMULATED');

@@ -53,7 +53,7 @@ async function shakeHands(): Promise<Handshake> {
   const attest: Attest = {
     platform: 'aws-nitro',
     document: crypto.randomBytes(200),
-    endorsements: [crypto.randomBytes(20)],
+    endorsements: [{ kind: 'crl', bytes: crypto.randomBytes(20) }],
     kemKey: attested.publicKey,
     signingKey: crypto.randomBytes(32),
     nonceRoot: crypto.randomBytes(32),

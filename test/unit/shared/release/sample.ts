@@ -14,7 +14,7 @@ const signing = crypto.ed25519Generate();
 export const EVIDENCE: ReleaseEvidence = {
   platform: 'aws-nitro',
   document: new Uint8Array(300).fill(0xd0),
-  endorsements: [new Uint8Array(40).fill(0xe0)],
+  endorsements: [{ kind: 'crl', bytes: new Uint8Array(40).fill(0xe0) }],
   kemKey: new Uint8Array(1216).fill(2),
   signingKey: signing.publicKey,
   nonceRoot: new Uint8Array(32).fill(3),
@@ -23,7 +23,7 @@ export const EVIDENCE: ReleaseEvidence = {
 /** Accepts {@link EVIDENCE} for the sample study, byte for byte, and nothing else. */
 export const attestSample: AttestRelease<string> = async (evidence, manifestDigest) => {
   const parts = ({ document, endorsements, kemKey, signingKey, nonceRoot }: ReleaseEvidence) =>
-    concat(document, ...endorsements, kemKey, signingKey, nonceRoot, manifestDigest);
+    concat(document, ...endorsements.map(({ bytes }) => bytes), kemKey, signingKey, nonceRoot, manifestDigest);
   const isSample = evidence.platform === EVIDENCE.platform && equalBytes(parts(evidence), parts(EVIDENCE));
   if (!isSample) throw new Fault('EVIDENCE_REFUSED', 'not the sample evidence');
   return 'proved';

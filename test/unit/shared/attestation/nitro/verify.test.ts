@@ -3,6 +3,7 @@ import { type DocumentContents, type DocumentDefects, mintDocument } from '#infr
 import { debugRegisters } from '#infra/emulator/registers.ts';
 import { anchorsFor, VENDOR_ANCHORS } from '#shared/attestation/anchors.ts';
 import { encodeCbor } from '#shared/attestation/cbor/encode.ts';
+import type { Endorsement } from '#shared/attestation/evidence.ts';
 import type { Verification } from '#shared/attestation/verification.ts';
 import { verifyEvidence } from '#shared/attestation/verify.ts';
 import { concat, toHex } from '#shared/bytes/bytes.ts';
@@ -27,7 +28,7 @@ describe('Nitro verifier', () => {
   const verify = (
     document: Uint8Array,
     atMs = NOW_MS,
-    endorsements: readonly Uint8Array[] = [],
+    endorsements: readonly Endorsement[] = [],
   ): Promise<Verification> =>
     verifyEvidence(
       { platform: 'aws-nitro', document, endorsements },
@@ -81,7 +82,9 @@ describe('Nitro verifier', () => {
 
   it('refuses a document larger than any device writes, and endorsements next to one', async () => {
     expect(codes(await verify(new Uint8Array(16 * 1024 + 257)))).to.deep.equal(['MALFORMED']);
-    expect(codes(await verify(await minted(), NOW_MS, [Uint8Array.of(1)]))).to.deep.equal(['MALFORMED']);
+    expect(codes(await verify(await minted(), NOW_MS, [{ kind: 'crl', bytes: Uint8Array.of(1) }]))).to.deep.equal([
+      'MALFORMED',
+    ]);
   });
 
   it('names a foreign algorithm without trying the signature', async () => {
@@ -161,7 +164,8 @@ describe('Nitro verifier', () => {
     const [root = new Uint8Array(0), middle = new Uint8Array(0), leaf = new Uint8Array(0)] = made.chain;
     const sha256 = toHex(nodeCrypto.digest('sha256', root));
     const anchors = (trusted ?? [sha256]).map(
-      (fingerprint) => ({ name: 'test', platform: 'aws-nitro', sha256: fingerprint, emulated: true }) as const,
+      (fingerprint) =>
+        ({ kind: 'certificate', name: 'test', platform: 'aws-nitro', sha256: fingerprint, emulated: true }) as const,
     );
     const namedCurve = curves[2] ?? 'P-384';
     const leafKey = made.leafKeys.privateKey.toCryptoKey({ name: 'ECDSA', namedCurve }, true, ['sign']);

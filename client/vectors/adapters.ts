@@ -1,0 +1,18 @@
+import { Fault } from '#shared/fault/fault.ts';
+import { nitroVectors } from './nitro.ts';
+import type { VectorPlatform } from './vector-platform.ts';
+
+/** Folder of the collection to the adapter that reads it. */
+const ADAPTERS: Readonly<Record<string, VectorPlatform>> = {
+  'aws-nitro': nitroVectors,
+};
+
+/** The folders that can be read, in the order of the table. */
+export const VECTOR_FOLDERS: readonly string[] = Object.keys(ADAPTERS);
+
+/** @throws Fault - CONFIG_INVALID for a folder that no adapter reads */
+export function vectorPlatform(folder: string): VectorPlatform {
+  const adapter = Object.hasOwn(ADAPTERS, folder) ? ADAPTERS[folder] : undefined;
+  if (adapter !== undefined) return adapter;
+  throw new Fault('CONFIG_INVALID', `${folder} is no folder of test vectors; known: ${VECTOR_FOLDERS.join(', ')}`);
+}

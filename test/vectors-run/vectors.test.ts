@@ -1,0 +1,51 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { expect } from 'chai';
+import { VECTOR_FOLDERS } from '#client/vectors/adapters.ts';
+import { type Outcome, runRecipe, runSample } from '#client/vectors/run.ts';
+import { memoCrypto } from '#test/fakes/tee/memo-crypto.ts';
+import { readRecipes, readSample, readSamples, vectorsFolder } from './samples.ts';
+
+/** Samples and recipes that the collection holds for each folder: a run that reads fewer proves less. */
+const COUNTS: Readonly<Record<string, readonly [samples: number, recipes: number]>> = {
+  'aws-nitro': [22, 32],
+};
+
+const folder = vectorsFolder() ?? '';
+const crypto = memoCrypto();
+
+describe('attestation test vectors', () => {
+  before(function () {
+    if (folder !== '') return;
+    if (process.env['CI'] === 'true')
+      throw new Error('attestation vectors are missing: set CLOISTER_VECTORS to their folder');
+    console.warn('SKIPPED: no attestation vectors on this machine; set CLOISTER_VECTORS to their folder');
+    this.skip();
+  });
+
+  for (const platform of VECTOR_FOLDERS) {
+    it(`agree for every sample and every mutation of ${platform}`, async () => {
+      const outcomes = await runFolder(platform);
+      console.log(`      ${platform}: ${countOf(outcomes)}`);
+      expect(outcomes.filter(({ problem }) => problem !== undefined)).to.deep.equal([]);
+    });
+  }
+});
+
+async function runFolder(platform: string): Promise<readonly Outcome[]> {
+  const samples = readSamples(folder, platform);
+  const recipes = readRecipes(folder, platform);
+  expect([samples.length, recipes.length], 'samples and recipes').to.deep.equal(COUNTS[platform]);
+  const outcomes: Outcome[] = [];
+  for (const sample of samples) outcomes.push(...(await runSample(sample, crypto)));
+  const read = (path: string): Uint8Array => new Uint8Array(readFileSync(join(folder, path)));
+  for (const recipe of recipes) {
+    outcomes.push(await runRecipe(recipe, readSample(folder, recipe.base), read, crypto));
+  }
+  return outcomes;
+}
+
+function countOf(outcomes: readonly Outcome[]): string {
+  const kinds = [...new Set(outcomes.map(({ kind }) => kind))];
+  return kinds.map((name) => `${outcomes.filter(({ kind }) => kind === name).length} × ${name}`).join(', ');
+}
