@@ -24,7 +24,7 @@ import { concat, fromHex } from '../bytes/bytes.ts';
 import { assert } from '../fault/fault.ts';
 import { isStrictEd25519Point } from './ed25519-point.ts';
 import { expectLength } from './length.ts';
-import type { CertificateSignature, CryptoPort, DigestName, Encapsulation, Hasher } from './port.ts';
+import type { CertificateSignature, CryptoPort, DigestName, Encapsulation, Hasher, ReplayDigestName } from './port.ts';
 import { type MlKem768, xWing } from './x-wing.ts';
 import { dhkemX25519, type X25519 } from './x25519.ts';
 
@@ -94,7 +94,7 @@ function randomBytes(count: number): Uint8Array {
   return randomFillSync(new Uint8Array(count));
 }
 
-function digest(name: DigestName, ...parts: readonly Uint8Array[]): Uint8Array {
+function digest(name: ReplayDigestName, ...parts: readonly Uint8Array[]): Uint8Array {
   const [only] = parts;
   if (parts.length === 1 && only !== undefined) return plain(hash(name, only, 'buffer'));
   const digester = createHash(name);

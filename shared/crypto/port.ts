@@ -7,6 +7,12 @@
 /** SHA-2 digests in use. */
 export type DigestName = 'sha256' | 'sha384' | 'sha512';
 
+/**
+ * SHA-1 besides them, to replay the SHA-1 register bank of a TPM and for nothing else: it is no {@link DigestName}, so
+ * that no signature can be verified with it.
+ */
+export type ReplayDigestName = DigestName | 'sha1';
+
 /** A key pair of raw bytes. `secretKey` must be wiped by its owner when it is no longer needed. */
 export interface KeyPair {
   readonly publicKey: Uint8Array;
@@ -52,7 +58,7 @@ export interface Hasher {
 export interface CryptoPort {
   /** `count` bytes from the platform's CSPRNG. */
   randomBytes(count: number): Uint8Array;
-  digest(name: DigestName, ...parts: readonly Uint8Array[]): Uint8Array;
+  digest(name: ReplayDigestName, ...parts: readonly Uint8Array[]): Uint8Array;
   hasher(name: DigestName): Hasher;
   /** HKDF-SHA256 extract and expand (RFC 5869). */
   hkdfExtract(salt: Uint8Array, ikm: Uint8Array): Uint8Array;

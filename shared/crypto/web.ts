@@ -4,6 +4,7 @@
  */
 import { ed25519, x25519 as nobleX25519 } from '@noble/curves/ed25519.js';
 import { expand, extract } from '@noble/hashes/hkdf.js';
+import { sha1 } from '@noble/hashes/legacy.js';
 import { sha256, sha384, sha512 } from '@noble/hashes/sha2.js';
 import { sha3_256, shake256 } from '@noble/hashes/sha3.js';
 import { ml_kem768 } from '@noble/post-quantum/ml-kem.js';
@@ -11,11 +12,11 @@ import { concat, equalBytes } from '../bytes/bytes.ts';
 import { curveOf, rawSignature } from './certificate-key.ts';
 import { isStrictEd25519Point } from './ed25519-point.ts';
 import { expectLength } from './length.ts';
-import type { CertificateSignature, CryptoPort, DigestName } from './port.ts';
+import type { CertificateSignature, CryptoPort, DigestName, ReplayDigestName } from './port.ts';
 import { type MlKem768, xWing } from './x-wing.ts';
 import { dhkemX25519, type X25519 } from './x25519.ts';
 
-const DIGESTS = { sha256, sha384, sha512 } as const;
+const DIGESTS = { sha1, sha256, sha384, sha512 } as const;
 const WEB_DIGESTS: Readonly<Record<DigestName, string>> = { sha256: 'SHA-256', sha384: 'SHA-384', sha512: 'SHA-512' };
 const TAG_BYTES = 16;
 
@@ -86,7 +87,7 @@ export function webCrypto(web: WebCrypto): CryptoPort {
   };
 }
 
-function hasherOf(name: DigestName, parts: readonly Uint8Array[]) {
+function hasherOf(name: ReplayDigestName, parts: readonly Uint8Array[]) {
   const hasher = DIGESTS[name].create();
   for (const part of parts) hasher.update(part);
   return {

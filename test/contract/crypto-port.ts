@@ -36,6 +36,7 @@ function digests(port: CryptoPort): void {
     for (const name of ['sha256', 'sha384', 'sha512'] as const) {
       expect(port.digest(name)).to.deep.equal(port.digest(name, EMPTY, EMPTY));
     }
+    expect(toHex(port.digest('sha1', utf8('a'), utf8('bc')))).to.equal('a9993e364706816aba3e25717850c26c9cd0d89d');
     expect(port.digest('sha384').length).to.equal(48);
     expect(port.digest('sha512').length).to.equal(64);
   });
