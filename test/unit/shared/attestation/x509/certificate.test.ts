@@ -36,7 +36,11 @@ describe('certificate parser', () => {
     expect([certificate.notBeforeMs, certificate.notAfterMs]).to.deep.equal([AT_MS - 43_200_000, AT_MS + 43_200_000]);
     expect(certificate.key).to.deep.equal({ spki: plain.spki, kind: 'p384' });
     expect(certificate.extensions.basicConstraints).to.deep.equal({ ca: true, pathLength: 3 });
-    expect(certificate.extensions.keyUsage).to.deep.equal({ digitalSignature: true, keyCertSign: true });
+    expect(certificate.extensions.keyUsage).to.deep.equal({
+      digitalSignature: true,
+      keyCertSign: true,
+      crlSign: false,
+    });
     expect(certificate.extensions.values.get('1.2.3.4')).to.deep.equal(Uint8Array.of(1));
     expect(certificate.extensions.unknownCritical).to.deep.equal([]);
     expect(certificate.signatureAlgorithm).to.deep.equal({ oid: '1.2.840.10045.4.3.3', parameters: undefined });
