@@ -33,7 +33,7 @@ export const nitroVectors: VectorPlatform = {
       pcr_indices: [...document.pcrs.keys()].toSorted((a, b) => a - b),
       pcrs_nonzero: nonZero(document.pcrs),
       ...imageFields(document.pcrs),
-      debug_mode: !('0' in nonZero(document.pcrs)),
+      debug_mode: [0, 1, 2].every((index) => isZero(document.pcrs.get(index))),
       user_data_hex: hexOrNull(document.userData),
       nonce_hex: hexOrNull(document.nonce),
       public_key_hex: hexOrNull(document.publicKey),
@@ -57,6 +57,10 @@ function chainFields(chain: readonly ReturnType<typeof parseCertificate>[]): obj
 function imageFields(pcrs: ReadonlyMap<number, Uint8Array>): object {
   const image = [0, 1, 2].map((index) => [`pcr${index}`, pcrs.get(index)] as const);
   return Object.fromEntries(image.flatMap(([name, value]) => (value === undefined ? [] : [[name, toHex(value)]])));
+}
+
+function isZero(pcr: Uint8Array | undefined): boolean {
+  return pcr?.every((byte) => byte === 0) === true;
 }
 
 function nonZero(pcrs: ReadonlyMap<number, Uint8Array>): Readonly<Record<string, string>> {

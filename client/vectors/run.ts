@@ -60,9 +60,9 @@ export async function runSample(sample: Sample, crypto: CryptoPort): Promise<rea
 
 async function runFields({ id, expected, files }: Sample, crypto: CryptoPort): Promise<Outcome> {
   const found = await adapterOf(id).fieldsOf(files, crypto);
-  const differing = (expected.fields === undefined ? [] : differences(expected.fields, found, '')).filter(
-    (difference) => !isListed(id, difference),
-  );
+  const differing = (
+    (expected.fields ?? undefined) === undefined ? [] : differences(expected.fields, found, '')
+  ).filter((difference) => !isListed(id, difference));
   return {
     platform: platformOf(id),
     id,

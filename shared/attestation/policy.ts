@@ -158,19 +158,32 @@ export function parsePolicy(value: unknown): AppraisalPolicy {
     const problems = [...Value.Errors(AppraisalPolicySchema, value)].map(({ path, message }) => `${path}: ${message}`);
     throw invalid(problems);
   }
-  const problems = [
-    ...value.enclaves.flatMap((enclave, index) =>
-      referenceProblems(enclave).map((problem) => `/enclaves/${index}: ${problem}`),
-    ),
-    ...(value.roots ?? []).flatMap(({ sha256 }) =>
-      isVendors(sha256) ? [`root ${sha256} is a vendor's and built in; remove it from roots`] : [],
-    ),
-    ...(value.vendorRoots ?? []).flatMap((sha256) =>
-      isVendors(sha256) ? [] : [`vendorRoots: ${sha256} is no root that is built in`],
-    ),
-  ];
+  const problems = policyProblems(value).map(({ path, message }) => `/${path.join('/')}: ${message}`);
   if (problems.length > 0) throw invalid(problems);
   return value;
+}
+
+/** What is wrong with a field of a policy. */
+export interface PolicyProblem {
+  readonly path: readonly (string | number)[];
+  readonly message: string;
+}
+
+/** What is wrong with a policy whose fields have their right types; empty when nothing is. */
+export function policyProblems({ enclaves, roots = [], vendorRoots = [] }: AppraisalPolicy): readonly PolicyProblem[] {
+  return [
+    ...enclaves.flatMap((enclave, index) =>
+      referenceProblems(enclave).map(({ path, message }) => ({ path: ['enclaves', index, ...path], message })),
+    ),
+    ...roots.flatMap(({ sha256 }, index) =>
+      isVendors(sha256)
+        ? [{ path: ['roots', index], message: `root ${sha256} is a vendor's and built in; remove it from roots` }]
+        : [],
+    ),
+    ...vendorRoots.flatMap((sha256, index) =>
+      isVendors(sha256) ? [] : [{ path: ['vendorRoots', index], message: `${sha256} is no root that is built in` }],
+    ),
+  ];
 }
 
 function isVendors(sha256: string): boolean {

@@ -15,6 +15,8 @@ export const LIMITS = {
   evidenceBytesMax: 64 * 1024,
   endorsementBytesMax: 48 * 1024,
   endorsementsMax: 12,
+  /** Evidence and all its endorsements together. */
+  evidenceTotalBytesMax: 160 * 1024,
   noncesPerQuoteMax: 4096,
   noncePathMax: 12,
   preludeBytesMax: 16 * 1024,
@@ -32,6 +34,7 @@ export const FRAME_BYTES_MAX = 1 + 16 + 4 + LIMITS.chunkBytesMax + 16;
 
 assert(2 ** LIMITS.noncePathMax >= LIMITS.noncesPerQuoteMax, 'a nonce path is as long as the tree is deep');
 assert(LIMITS.preludeBytesMax <= LIMITS.chunkBytesMax, 'a prelude fits a chunk frame');
-assert(LIMITS.evidenceBytesMax + 8 * 1024 < LIMITS.attestBytesMax, 'evidence fits its frame');
+assert(LIMITS.evidenceTotalBytesMax + 8 * 1024 < LIMITS.attestBytesMax, 'evidence fits its frame');
+assert(LIMITS.evidenceTotalBytesMax + 8 * 1024 < LIMITS.joinBytesMax, "a participant's evidence fits its frame");
 assert(LIMITS.signedPayloadBytesMax < LIMITS.sealedBytesMax, 'a signed value fits a sealed frame');
 assert(FRAME_BYTES_MAX > LIMITS.sealedBytesMax, 'the chunk frame is the longest');

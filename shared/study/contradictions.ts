@@ -1,8 +1,7 @@
-import { type AppraisalPolicy, parsePolicy } from '#shared/attestation/policy.ts';
+import { type AppraisalPolicy, policyProblems } from '#shared/attestation/policy.ts';
 import { fromBase64 } from '#shared/bytes/base64.ts';
 import { isStrictEd25519Point } from '#shared/crypto/ed25519-point.ts';
 import type { Kem } from '#shared/crypto/port.ts';
-import { Fault } from '#shared/fault/fault.ts';
 import type { Manifest } from './manifest.ts';
 import type { ManifestPath } from './problem.ts';
 
@@ -113,33 +112,27 @@ function canSealTo(publicKey: Uint8Array, kem: Kem): boolean {
 }
 
 function policyFindings(manifest: Manifest): readonly Finding[] {
-  const own = policyProblem(policyOf(manifest));
-  const found: Finding[] = own === undefined ? [] : [{ path: ['roots'], message: own }];
-  for (const [index, { evidence }] of manifest.participants.entries()) {
-    const message = evidence === undefined ? undefined : policyProblem(evidence);
-    if (message !== undefined) found.push({ path: ['participants', index, 'evidence'], message });
-  }
-  return found;
+  const own = policyProblems(policyOf(manifest));
+  const demanded = manifest.participants.flatMap(({ evidence }, index) =>
+    (evidence === undefined ? [] : policyProblems(evidence)).map(({ path, message }) => ({
+      path: ['participants', index, 'evidence', ...path],
+      message,
+    })),
+  );
+  return [...own, ...demanded];
 }
 
 /** The appraisal policy that a manifest holds for its enclaves. */
-export function policyOf({ enclaves, roots, debug, maximumAgeSeconds }: Manifest): AppraisalPolicy {
+export function policyOf(manifest: Manifest): AppraisalPolicy {
+  const { enclaves, roots, vendorRoots, debug, maximumAgeSeconds, endorsements } = manifest;
   return {
     enclaves,
     ...(roots === undefined ? {} : { roots }),
+    ...(vendorRoots === undefined ? {} : { vendorRoots }),
+    ...(endorsements === undefined ? {} : { endorsements }),
     ...(debug === undefined ? {} : { debug }),
     ...(maximumAgeSeconds === undefined ? {} : { maximumAgeSeconds }),
   };
-}
-
-function policyProblem(policy: AppraisalPolicy): string | undefined {
-  try {
-    parsePolicy(policy);
-    return undefined;
-  } catch (error) {
-    if (error instanceof Fault && error.code === 'POLICY_INVALID') return error.message;
-    throw error;
-  }
 }
 
 function roundFindings({ rounds, participants }: Manifest): readonly Finding[] {

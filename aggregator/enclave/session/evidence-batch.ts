@@ -94,6 +94,7 @@ export class EvidenceBatch {
     const { document, endorsements } = await this.#attester.attest(
       reportDataFor({ ...this.#keys, nonceRoot }, this.#crypto),
     );
+    requireRoom(document, endorsements);
     const quote: Quote = { platform: this.#attester.platform, document, endorsements, nonceRoot };
     this.#latest = quote;
     this.#made(quote);
@@ -104,4 +105,18 @@ export class EvidenceBatch {
       resolve({ quote, nonceIndex, nonceCount: nonces.length, noncePath });
     });
   }
+}
+
+/** Evidence that no frame can carry would end every handshake with a bug of ours: it is the device's or the host's. */
+function requireRoom(document: Uint8Array, endorsements: readonly Endorsement[]): void {
+  const bytes = endorsements.reduce((sum, endorsement) => sum + endorsement.bytes.length, document.length);
+  const longest = Math.max(0, ...endorsements.map((endorsement) => endorsement.bytes.length));
+  const fits =
+    document.length <= LIMITS.evidenceBytesMax &&
+    longest <= LIMITS.endorsementBytesMax &&
+    endorsements.length <= LIMITS.endorsementsMax &&
+    bytes <= LIMITS.evidenceTotalBytesMax;
+  if (fits) return;
+  const found = `${document.length} bytes of evidence and ${endorsements.length} endorsements, ${bytes} bytes in all`;
+  throw new Fault('ATTESTER_FAILED', `${found}, are more than a frame takes; give the host fewer endorsements`);
 }

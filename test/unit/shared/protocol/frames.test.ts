@@ -7,8 +7,8 @@ import { FRAME_BYTES_MAX, LIMITS } from '#shared/protocol/limits.ts';
 /** Shortest and longest frame of each kind, first byte included (docs/protocol.md section 3). */
 const BOUNDS = {
   hello: [2, 2048],
-  attest: [2, 65_536],
-  join: [1 + 1120 + 16 + 1, 65_536],
+  attest: [2, 196_608],
+  join: [1 + 1120 + 16 + 1, 196_608],
   sealed: [9 + 16 + 1, 65_536],
   chunk: [21 + 16 + 1, 21 + 1_048_576 + 16],
   close: [2, 256],

@@ -205,7 +205,7 @@ describe('the handshake', () => {
     expect(
       decodeAttest(encodeMsgpack({ ...attest, noncePath: Array.from({ length: 13 }, () => new Uint8Array(32)) })),
     ).to.equal(undefined);
-    expect(decodeAttest(encodeMsgpack({ ...attest, document: new Uint8Array(32 * 1024 + 1) }))).to.equal(undefined);
+    expect(decodeAttest(encodeMsgpack({ ...attest, document: new Uint8Array(64 * 1024 + 1) }))).to.equal(undefined);
     const close = { code: 'SERVER_BUSY', retryAfterMs: 5 };
     expect(decodeClose(encodeClose(close))).to.deep.equal(close);
     expect(decodeClose(encodeClose({ ...close, retryAfterMs: -1 }))).to.equal(undefined);

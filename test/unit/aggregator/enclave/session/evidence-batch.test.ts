@@ -87,4 +87,16 @@ describe('evidence batch', () => {
     device.asked[1]?.answer({ document: Uint8Array.of(2), endorsements: [] });
     expect((await Promise.all(waiting)).at(-1)?.nonceCount).to.equal(LIMITS.noncesPerQuoteMax);
   });
+
+  it('refuses evidence that no frame could carry', async () => {
+    const endorsements = Array.from({ length: 4 }, () => ({ kind: 'crl' as const, bytes: new Uint8Array(48 * 1024) }));
+    const proof = batch.prove(nonce(1));
+    await Promise.resolve();
+    device.asked[0]?.answer({ document: new Uint8Array(100), endorsements });
+    const fault = await proof.then(
+      () => undefined,
+      (cause: unknown) => cause,
+    );
+    expect(fault).to.have.property('code', 'ATTESTER_FAILED');
+  });
 });

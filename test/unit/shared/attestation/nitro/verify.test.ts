@@ -43,7 +43,12 @@ describe('Nitro verifier', () => {
     );
     expect(result.kind).to.equal('verified');
     const { claims } = result;
-    expect(claims?.root).to.deep.equal({ name: 'emulator', sha256: platform.root.sha256, emulated: true });
+    expect(claims?.root).to.deep.equal({
+      name: 'emulator',
+      platform: 'aws-nitro',
+      sha256: platform.root.sha256,
+      emulated: true,
+    });
     expect(claims?.measurements['PCR0']).to.equal(toHex(platform.pcrs.get(0) ?? new Uint8Array(0)));
     expect([claims?.debug, claims?.issuedAtMs]).to.deep.equal([false, NOW_MS]);
     expect([claims?.reportData, claims?.nonce]).to.deep.equal([Uint8Array.of(1), Uint8Array.of(2)]);
@@ -85,6 +90,11 @@ describe('Nitro verifier', () => {
     expect(codes(await verify(await minted(), NOW_MS, [{ kind: 'crl', bytes: Uint8Array.of(1) }]))).to.deep.equal([
       'MALFORMED',
     ]);
+  });
+
+  it('refuses a document that does not show PCR0', async () => {
+    const document = await minted({}, { pcrs: new Map([[1, new Uint8Array(48)]]) });
+    expect(codes(await verify(document))).to.deep.equal(['MALFORMED']);
   });
 
   it('names a foreign algorithm without trying the signature', async () => {
