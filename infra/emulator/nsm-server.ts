@@ -1,15 +1,12 @@
-import { createServer, type Server, type Socket } from 'node:net';
+import { createServer, type Socket } from 'node:net';
 import { concat, u32be } from '#shared/bytes/bytes.ts';
-import { Fault } from '#shared/fault/fault.ts';
 import type { NsmDevice } from './nsm-device.ts';
+import { listenOn } from './socket.ts';
 
 /** Bytes of one request; the same bound as that of the enclave's adapter and of the relay on hardware. */
 export const REQUEST_BYTES_MAX = 4 * 1024;
 const LENGTH_BYTES = 4;
-const CONNECTIONS_MAX = 32;
 const IDLE_MS = 30_000;
-/** What fits into `sockaddr_un` on Linux, without its final zero byte. */
-const SOCKET_PATH_BYTES_MAX = 107;
 
 /** A device served on a unix socket. */
 export interface NsmServer {
@@ -20,16 +17,7 @@ export interface NsmServer {
 
 /** Serves `device` on `socketPath`: requests and answers each behind their u32 big-endian length. */
 export async function serveNsm(device: NsmDevice, socketPath: string): Promise<NsmServer> {
-  if (Buffer.byteLength(socketPath) > SOCKET_PATH_BYTES_MAX) {
-    throw new Fault(
-      'CONFIG_INVALID',
-      `socket path longer than ${SOCKET_PATH_BYTES_MAX} bytes: ${socketPath}; use a shorter one`,
-    );
-  }
-  const sockets = new Set<Socket>();
   const server = createServer((socket) => {
-    sockets.add(socket);
-    socket.on('close', () => sockets.delete(socket));
     // A peer that vanishes is no event for the device; its 'close' follows.
     socket.on('error', () => socket.destroy());
     socket.setTimeout(IDLE_MS, () => socket.destroy());
@@ -38,16 +26,7 @@ export async function serveNsm(device: NsmDevice, socketPath: string): Promise<N
       () => socket.destroy(),
     );
   });
-  server.maxConnections = CONNECTIONS_MAX;
-  await listening(server, socketPath);
-  return {
-    socketPath,
-    close: () =>
-      new Promise((resolve) => {
-        server.close(() => resolve());
-        for (const socket of sockets) socket.destroy();
-      }),
-  };
+  return { socketPath, close: await listenOn(server, socketPath) };
 }
 
 /** Answers the requests of one connection in turn; ends at the first that breaks the framing. */
@@ -64,14 +43,4 @@ async function serveConnection(device: NsmDevice, socket: Socket): Promise<void>
       socket.write(concat(u32be(answer.length), answer));
     }
   }
-}
-
-function listening(server: Server, socketPath: string): Promise<void> {
-  return new Promise((resolve, reject) => {
-    server.once('error', reject);
-    server.listen(socketPath, () => {
-      server.removeListener('error', reject);
-      resolve();
-    });
-  });
 }
