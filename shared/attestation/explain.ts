@@ -1,5 +1,6 @@
 import type { AttestationResult } from './attested.ts';
 import type { Claims } from './claims.ts';
+import type { PlatformVerifier } from './platform.ts';
 import { PLATFORM_VERIFIERS } from './platforms.ts';
 import type { Reason } from './reasons.ts';
 import { REASON_CODES } from './reasons.ts';
@@ -17,9 +18,14 @@ export function explainAttestation(result: AttestationResult): readonly string[]
     return [`REFUSED: ${count} failed.`, ...result.reasons.flatMap(reasonLines), ...claims];
   }
   const { aggregator } = result;
+  const { unprotected }: PlatformVerifier = PLATFORM_VERIFIERS[aggregator.claims.platform];
+  const genuine =
+    unprotected === undefined
+      ? 'Attested: the enclave runs accepted code on genuine hardware.'
+      : `Attested: accepted code was started. NOTHING KEEPS ITS MEMORY FROM ITS OPERATOR: ${unprotected}.`;
   const verdict = aggregator.emulated
     ? 'EMULATED: the evidence holds, but its root is no vendor: nothing protects the enclave from its operator.'
-    : 'Attested: the enclave runs accepted code on genuine hardware.';
+    : genuine;
   const freshness = aggregator.anyNonceBecause;
   return [
     verdict,

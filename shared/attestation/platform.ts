@@ -18,6 +18,11 @@ export interface PlatformVerifier {
    * SHA-256 of the 64 bytes. See `boundReportData`.
    */
   readonly reportDataBytes: 32 | 64;
+  /**
+   * Set where the platform keeps no memory from its operator, in words that end a sentence: evidence then proves what was
+   * started, and nothing about who reads along. Whoever sees a result is told.
+   */
+  readonly unprotected?: string;
 }
 
 /** The names that reference values of one platform may use. Everything else in a policy is refused as a mistake. */

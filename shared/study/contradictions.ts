@@ -1,3 +1,5 @@
+import type { PlatformVerifier } from '#shared/attestation/platform.ts';
+import { PLATFORM_VERIFIERS } from '#shared/attestation/platforms.ts';
 import { type AppraisalPolicy, policyProblems } from '#shared/attestation/policy.ts';
 import { fromBase64 } from '#shared/bytes/base64.ts';
 import { isStrictEd25519Point } from '#shared/crypto/ed25519-point.ts';
@@ -33,15 +35,7 @@ export function warnings(manifest: Manifest): readonly Finding[] {
       message: 'a quorum of 1 lets a release show the update of a single participant',
     });
   }
-  if (manifest.debug === 'allow') {
-    found.push({ path: ['debug'], message: 'enclaves in debug mode are accepted: their operator can read updates' });
-  }
-  for (const [index, root] of (manifest.roots ?? []).entries()) {
-    found.push({
-      path: ['roots', index],
-      message: `EMULATED: evidence under the root ${root.name} comes from no hardware and protects nothing from its operator`,
-    });
-  }
+  found.push(...trustWarnings(manifest));
   const recipients = release.recipients;
   if (recipients === 'participants') return found;
   for (const { id } of manifest.participants.filter((participant) => !recipients.includes(participant.id))) {
@@ -49,6 +43,28 @@ export function warnings(manifest: Manifest): readonly Finding[] {
       path: ['release', 'recipients'],
       message: `${id} takes part but receives no release, so it has no weights to train from`,
     });
+  }
+  return found;
+}
+
+/** What the manifest accepts that a participant would hardly expect. */
+function trustWarnings({ enclaves, roots = [], debug, endorsements }: Manifest): readonly Finding[] {
+  const found: Finding[] = [];
+  if (debug === 'allow') {
+    found.push({ path: ['debug'], message: 'enclaves in debug mode are accepted: their operator can read updates' });
+  }
+  for (const [index, { platform, name }] of enclaves.entries()) {
+    const { unprotected }: PlatformVerifier = PLATFORM_VERIFIERS[platform];
+    if (unprotected === undefined) continue;
+    found.push({ path: ['enclaves', index], message: `the operator of ${name} can read updates: ${unprotected}` });
+  }
+  for (const [index, { name, emulated }] of roots.entries()) {
+    if (!emulated) continue;
+    const message = `EMULATED: evidence under the root ${name} comes from no hardware and protects nothing from its operator`;
+    found.push({ path: ['roots', index], message });
+  }
+  for (const [index, { check, because }] of (endorsements?.waive ?? []).entries()) {
+    found.push({ path: ['endorsements', 'waive', index], message: `${check} does not refuse evidence: ${because}` });
   }
   return found;
 }
