@@ -74,7 +74,7 @@ async function main(): Promise<number> {
 }
 
 async function emulated(bundlePath: string, folder: string, args: readonly string[]): Promise<number> {
-  const enclave = await launchEmulated({ bundlePath, folder, args: (socket) => [...args, '--nsm', socket] });
+  const enclave = await launchEmulated({ bundlePath, folder, args: ({ flags }) => [...args, ...flags] });
   const { pcr0, rootSha256 } = enclave;
   process.stdout.write(`${JSON.stringify({ event: 'enclave-launched', EMULATED: true, pcr0, rootSha256 })}\n`);
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => void enclave.process.stop());

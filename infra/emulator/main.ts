@@ -1,13 +1,15 @@
 import { resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { Fault } from '#shared/fault/fault.ts';
-import { launchEmulated } from './launch.ts';
+import { DEFAULT_PLATFORM, EMULATED_PLATFORMS } from './devices/table.ts';
+import { type DeviceReach, launchEmulated } from './launch.ts';
 
 /**
  * Launches an enclave bundle on an emulated device:
- * `node infra/emulator/main.ts --bundle FILE --folder FOLDER [--allow-worker] -- ARGUMENTS OF THE ENCLAVE`
- * `{nsm}` in an argument stands for the device's socket, `{run}` for a private folder that is removed at the end. Ends as the enclave ends: with its exit code, or 1 when a
- * signal ended it.
+ * `node infra/emulator/main.ts --bundle FILE --folder FOLDER [--platform NAME] [--allow-worker] -- ARGUMENTS OF THE ENCLAVE`
+ * Among the arguments `{device}` stands for the flags by which the enclave finds its device; within one, `{socket}` for the
+ * device's socket and `{run}` for a private folder that is removed at the end. Ends as the enclave ends: with its exit
+ * code, or 1 when a signal ended it.
  */
 function say(text: string): void {
   process.stderr.write(`EMULATED enclave: ${text}\n`);
@@ -18,27 +20,36 @@ async function main(): Promise<number> {
     options: {
       bundle: { type: 'string' },
       folder: { type: 'string' },
+      platform: { type: 'string', default: DEFAULT_PLATFORM },
       'allow-worker': { type: 'boolean', default: false },
     },
     allowPositionals: true,
   });
   if (values.bundle === undefined || values.folder === undefined) {
-    throw new Fault('CONFIG_INVALID', 'expected --bundle FILE --folder FOLDER [--allow-worker] -- ARGUMENTS');
+    const usage = '--bundle FILE --folder FOLDER [--platform NAME] [--allow-worker] -- ARGUMENTS';
+    throw new Fault('CONFIG_INVALID', `expected ${usage}; platforms: ${EMULATED_PLATFORMS.join(', ')}`);
   }
   const enclave = await launchEmulated({
     bundlePath: resolve(values.bundle),
     folder: resolve(values.folder),
-    args: (nsmSocketPath, runFolder) =>
-      positionals.map((argument) => argument.replaceAll('{nsm}', nsmSocketPath).replaceAll('{run}', runFolder)),
+    platform: values.platform,
+    args: (reach) => positionals.flatMap((argument) => filledIn(argument, reach)),
     permissions: { workers: values['allow-worker'] },
   });
   say(`no hardware protects it; process ${enclave.process.pid}`);
-  say(`PCR0 ${enclave.pcr0}`);
+  say(`SHA-384 of the bundle ${enclave.pcr0}`);
   say(`root SHA-256 ${enclave.rootSha256}; a policy accepts it only by naming this root`);
-  say(`device on ${enclave.nsmSocketPath}`);
+  say(`policy ${JSON.stringify(enclave.policy)}`);
+  say(`device on ${enclave.socketPath}`);
+  if (enclave.endorsementsFolder !== undefined) say(`endorsements for the host in ${enclave.endorsementsFolder}`);
   const exit = await enclave.process.exited;
   say(exit.signal === null ? `ended with code ${exit.code}` : `ended by ${exit.signal}`);
   return exit.code ?? 1;
+}
+
+function filledIn(argument: string, { flags, socketPath, runFolder }: DeviceReach): readonly string[] {
+  if (argument === '{device}') return flags;
+  return [argument.replaceAll('{socket}', socketPath).replaceAll('{run}', runFolder)];
 }
 
 process.exitCode = await main().catch((error: unknown) => {

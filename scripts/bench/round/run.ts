@@ -105,13 +105,12 @@ async function startEnclave(folder: string): Promise<EmulatedEnclave> {
   const enclave = await launchEmulated({
     bundlePath: bundle.path,
     folder: join(folder, 'emulator'),
-    args: (nsm) => [
+    args: ({ flags }) => [
       '--listen',
       join(folder, 'enclave.sock'),
       '--boundary',
       join(folder, 'boundary.sock'),
-      '--nsm',
-      nsm,
+      ...flags,
       ...(process.env['XARGS'] ?? '').split(' ').filter(Boolean),
     ],
     stdio: { stdout, stderr: process.stderr },

@@ -80,7 +80,7 @@ export class EnclaveUnderTest {
     const enclave = await launchEmulated({
       bundlePath,
       folder: join(folder, 'emulator'),
-      args: (nsm) => ['--listen', join(folder, 'enclave.sock'), '--boundary', boundary, '--nsm', nsm, ...args],
+      args: ({ flags }) => ['--listen', join(folder, 'enclave.sock'), '--boundary', boundary, ...flags, ...args],
       stdio: { stdout, stderr: process.stderr },
     });
     const ended = enclave.process.exited.then(({ code }) => {

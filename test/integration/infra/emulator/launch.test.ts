@@ -45,7 +45,7 @@ describe('launchEmulated', () => {
     const enclave = await launchEmulated({
       bundlePath,
       folder: join(folder, 'device'),
-      args: (socketPath) => [socketPath, ...flags],
+      args: ({ socketPath }) => [socketPath, ...flags],
       stdio: { stdout, stderr },
       ...options,
     });
@@ -116,7 +116,7 @@ describe('launchEmulated', () => {
     await enclave.process.stop();
     expect(await enclave.process.exited).to.deep.equal({ code: null, signal: 'SIGTERM' });
     expect(isAlive(enclave.process.pid)).to.equal(false);
-    expect(await exists(enclave.nsmSocketPath)).to.equal(false);
+    expect(await exists(enclave.socketPath)).to.equal(false);
     expect(await exists(dirname(enclave.measuredPath))).to.equal(false);
     await enclave.process.stop();
   });
@@ -146,7 +146,7 @@ describe('launchEmulated', () => {
 
   for (const signal of ['SIGTERM', 'SIGINT'] as const) {
     it(`stops the enclave when its own process gets ${signal}, and says EMULATED in every line of its own`, async () => {
-      const args = [MAIN, '--bundle', bundlePath, '--folder', join(folder, 'device'), '--', '{nsm}', '--stay'];
+      const args = [MAIN, '--bundle', bundlePath, '--folder', join(folder, 'device'), '--', '{socket}', '--stay'];
       const launcher = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'pipe'] });
       let said = '';
       const pid = await new Promise<number>((resolve) => {

@@ -1,0 +1,24 @@
+import { Fault } from '#shared/fault/fault.ts';
+import type { DeviceMaker } from '../device.ts';
+import { nitroDevice } from './nitro.ts';
+
+/** Devices that the emulator can play, by the platform that they play; Azure by the processor below it too. */
+const DEVICES = {
+  'aws-nitro': nitroDevice,
+} satisfies Readonly<Record<string, DeviceMaker>>;
+
+/** Their names. */
+export const EMULATED_PLATFORMS: readonly string[] = Object.keys(DEVICES);
+
+/** The platform that is played when nobody says which. */
+export const DEFAULT_PLATFORM = 'aws-nitro';
+
+/**
+ * What makes the device of a platform.
+ * @throws Fault - CONFIG_INVALID: no such device, take a name of {@link EMULATED_PLATFORMS}
+ */
+export function deviceMaker(name: string): DeviceMaker {
+  const found = Object.entries(DEVICES).find(([known]) => known === name);
+  if (found !== undefined) return found[1];
+  throw new Fault('CONFIG_INVALID', `no emulated device ${name}; there are ${EMULATED_PLATFORMS.join(', ')}`);
+}
