@@ -257,4 +257,20 @@ function certificateSignatures(port: CryptoPort): void {
     const asEcdsa = { kind: 'ecdsa', hash: 'sha384', encoding: 'der' } as const;
     expect(await port.verifyCertificateSignature(asEcdsa, spki, pssSignature, message)).to.equal(false);
   });
+
+  it('verifies RSA with SHA-384 of 3072 bits, and refuses another hash, salt and family', async () => {
+    const { publicKey, privateKey } = generateKeyPairSync('rsa', { modulusLength: 3072 });
+    const spki = new Uint8Array(publicKey.export({ format: 'der', type: 'spki' }));
+    const signature = new Uint8Array(sign('sha384', message, privateKey));
+    await accepts({ kind: 'rsa-pkcs1', hash: 'sha384' }, { spki, signature });
+    const pss = { kind: 'rsa-pss', hash: 'sha384', saltBytes: 48 } as const;
+    expect(await port.verifyCertificateSignature(pss, spki, signature, message)).to.equal(false);
+    const otherHash = { kind: 'rsa-pkcs1', hash: 'sha256' } as const;
+    expect(await port.verifyCertificateSignature(otherHash, spki, signature, message)).to.equal(false);
+    const shortSalt = new Uint8Array(sign('sha384', message, { key: privateKey, padding: 6, saltLength: 32 }));
+    expect(await port.verifyCertificateSignature(pss, spki, shortSalt, message)).to.equal(false);
+    const { publicKey: ec } = generateKeyPairSync('ec', { namedCurve: 'P-384' });
+    const ecSpki = new Uint8Array(ec.export({ format: 'der', type: 'spki' }));
+    expect(await port.verifyCertificateSignature(pss, ecSpki, signature, message)).to.equal(false);
+  });
 }

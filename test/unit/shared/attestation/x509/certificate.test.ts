@@ -52,6 +52,10 @@ describe('certificate parser', () => {
     expect(kindOf(sequence(sequence(oid('1.2.840.113549.1.1.1')), bitString(0, 1)))).to.equal('other');
   });
 
+  it('takes zero for a serial number: AMD gives it to every chip certificate', () => {
+    expect(parseCertificate(minted({ serial: der(0x02, Uint8Array.of(0)) })).serial).to.deep.equal(Uint8Array.of(0));
+  });
+
   it('keeps the parameters of the algorithm as they are', () => {
     const algorithm = sequence(oid('1.2.840.10045.4.3.3'), der(0x05));
     expect(parseCertificate(minted({ algorithm })).signatureAlgorithm.parameters).to.deep.equal(der(0x05));
