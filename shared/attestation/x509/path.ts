@@ -18,15 +18,27 @@ export interface PathRules {
  * validity of every certificate, CA bit, path lengths, key usage, critical extensions. All failures are listed.
  * Whether the root is trusted is not decided here; its own signature is left to {@link isSelfSigned}.
  */
-export async function validatePath(chain: readonly Certificate[], rules: PathRules): Promise<readonly Reason[]> {
+export function validatePath(chain: readonly Certificate[], rules: PathRules): Promise<readonly Reason[]> {
+  return pathReasons(chain, rules, leafReasons);
+}
+
+/** The same for a path whose last certificate is an authority as well: the issuer of a revocation list. */
+export function validateAuthorityPath(chain: readonly Certificate[], rules: PathRules): Promise<readonly Reason[]> {
+  return pathReasons(chain, rules, (last, place) => authorityReasons(last, [], place));
+}
+
+async function pathReasons(
+  chain: readonly Certificate[],
+  rules: PathRules,
+  lastReasons: (last: Certificate, place: string) => readonly Reason[],
+): Promise<readonly Reason[]> {
   const reasons: Reason[] = [];
   for (const [index, certificate] of chain.entries()) {
     const place = `certificate ${index + 1} of ${chain.length}`;
     reasons.push(...validityReasons(certificate, place, rules.atMs), ...extensionReasons(certificate, place));
     const last = index === chain.length - 1;
-    reasons.push(
-      ...(last ? leafReasons(certificate, place) : authorityReasons(certificate, chain.slice(index + 1, -1), place)),
-    );
+    const below = chain.slice(index + 1, -1);
+    reasons.push(...(last ? lastReasons(certificate, place) : authorityReasons(certificate, below, place)));
     const issuer = chain[index - 1];
     if (issuer !== undefined) reasons.push(...(await linkReasons(certificate, issuer, place, rules)));
   }

@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import type { AllowedSignature } from '#shared/attestation/x509/algorithms.ts';
 import { type Certificate, parseCertificate } from '#shared/attestation/x509/certificate.ts';
-import { isSelfSigned, type PathRules, validatePath } from '#shared/attestation/x509/path.ts';
+import { isSelfSigned, type PathRules, validateAuthorityPath, validatePath } from '#shared/attestation/x509/path.ts';
 import { EMPTY } from '#shared/bytes/bytes.ts';
 import { nodeCrypto } from '#shared/crypto/node.ts';
 import {
@@ -120,6 +120,17 @@ describe('path validation', () => {
     const renewed = mintCertificate({ ...plainFields('root', 'root', nextKeys, AT_MS), extensions }, keys);
     const leaf = mintCertificate(plainFields('leaf', 'root', newKeys(), AT_MS), nextKeys);
     expect(await validatePath([root, renewed, leaf].map(parseCertificate), rules(AT_MS))).to.deep.equal([]);
+  });
+
+  it('asks the end of a path of authorities for an authority, and counts it against no path length', async () => {
+    const authorities = { 2: () => ({ extensions: [authority(), AUTHORITY_USAGE] }) };
+    const path = (bends: Readonly<Record<number, Bend>>) => mintChain(AT_MS, bends).chain.map(parseCertificate);
+    expect(await validateAuthorityPath(path(authorities), rules(AT_MS))).to.deep.equal([]);
+    const reasons = await validateAuthorityPath(path({}), rules(AT_MS));
+    expect(reasons.map(({ detail }) => detail)).to.deep.equal([
+      'certificate 3 of 3 is not a CA',
+      'certificate 3 of 3 may not sign certificates: no keyCertSign',
+    ]);
   });
 
   it('tells a self-signed certificate from one that only names itself', async () => {
