@@ -24,7 +24,8 @@ export type AllowedSignature =
   | 'ecdsa-sha384'
   | 'rsa-pss-sha384'
   | 'rsa-pkcs1-sha256'
-  | 'rsa-pkcs1-sha384';
+  | 'rsa-pkcs1-sha384'
+  | 'rsa-pkcs1-sha512';
 
 /** How an algorithm of the allow-list is recognized, and verified by keys of which family. */
 interface SignatureEntry {
@@ -46,8 +47,8 @@ const CURVES: Readonly<Record<string, 'p256' | 'p384'>> = {
 const isAbsent = (parameters: Uint8Array | undefined): boolean => parameters === undefined;
 
 /**
- * ecdsa-with-SHA256 and -SHA384, whose parameters must be absent (RFC 5758 section 3.2); sha256- and
- * sha384WithRSAEncryption, whose parameters must be NULL (RFC 4055 section 5); id-RSASSA-PSS (RFC 4055 section 3.1).
+ * ecdsa-with-SHA256 and -SHA384, whose parameters must be absent (RFC 5758 section 3.2); sha256-, sha384-
+ * and sha512WithRSAEncryption, whose parameters must be NULL (RFC 4055 section 5); id-RSASSA-PSS (RFC 4055 section 3.1).
  */
 const SIGNATURES: Readonly<Record<string, SignatureEntry>> = {
   '1.2.840.10045.4.3.2': {
@@ -78,6 +79,12 @@ const SIGNATURES: Readonly<Record<string, SignatureEntry>> = {
     name: 'rsa-pkcs1-sha384',
     family: 'rsa',
     scheme: { kind: 'rsa-pkcs1', hash: 'sha384' },
+    parametersFit: isNull,
+  },
+  '1.2.840.113549.1.1.13': {
+    name: 'rsa-pkcs1-sha512',
+    family: 'rsa',
+    scheme: { kind: 'rsa-pkcs1', hash: 'sha512' },
     parametersFit: isNull,
   },
 };
