@@ -155,8 +155,17 @@ function nodeProgram() {
   return giveUp(`no pinned Node for ${process.platform}-${process.arch}; install Node ${PINNED_MAJOR} and try again`);
 }
 
-function hasRedis() {
-  return findProgram('redis-server') !== undefined || findProgram('valkey-server') !== undefined;
+/** What the tests run besides Node: any one of `programs`, from which Debian package, and what is not tested without it. */
+const TEST_PROGRAMS = [
+  { programs: ['redis-server', 'valkey-server'], debian: 'redis-server', suites: 'that talk to a real Redis' },
+  { programs: ['chromium'], debian: 'chromium', suites: 'that run the verifier in a browser' },
+  { programs: ['swtpm'], debian: 'swtpm', suites: 'that talk to a TPM' },
+  { programs: ['swtpm_setup'], debian: 'swtpm-tools', suites: 'that talk to a TPM' },
+  { programs: ['tpm2_quote'], debian: 'tpm2-tools', suites: 'that talk to a TPM' },
+];
+
+function missingPrograms() {
+  return TEST_PROGRAMS.filter(({ programs }) => programs.every((name) => findProgram(name) === undefined));
 }
 
 /** How to run something as root without being asked, or undefined. */
@@ -167,34 +176,49 @@ function rootPrefix() {
   return [sudo, '-n'];
 }
 
-/** Makes sure that the tests find a Redis, or says loudly that they will not. */
-async function provideRedis() {
-  if (hasRedis()) return;
+/** Makes sure that the tests find the programs that they run, or says loudly which they will not. */
+async function provideTestPrograms() {
+  const wanted = missingPrograms();
+  if (wanted.length === 0) return;
   const apt = findProgram('apt-get');
   const prefix = apt === undefined ? undefined : rootPrefix();
-  if (apt !== undefined && prefix !== undefined) await installRedis(apt, prefix);
-  if (hasRedis()) return;
+  if (apt !== undefined && prefix !== undefined) {
+    await install(wanted, [...prefix, 'env', 'DEBIAN_FRONTEND=noninteractive', apt]);
+  }
+  if (wanted.some(({ debian }) => debian === 'redis-server')) await stopRedisService(prefix);
+  const missing = missingPrograms();
+  if (missing.length === 0) return;
   const line = '='.repeat(78);
-  process.stderr.write(`${line}\nNo redis-server and no valkey-server, and none could be installed here.\n`);
-  process.stderr.write(
-    `The suites that talk to a real Redis are SKIPPED. Install redis-server to run them.\n${line}\n`,
-  );
+  process.stderr.write(`${line}\nSome programs that the tests run are not here and could not be installed.\n`);
+  for (const { debian, suites } of missing) {
+    process.stderr.write(`SKIPPED without ${debian}: the suites ${suites}. Install ${debian} to run them.\n`);
+  }
+  process.stderr.write(`${line}\n`);
   if (process.env.CI === 'true') giveUp('in CI no suite may be skipped, so the tests are not run');
 }
 
-async function installRedis(apt, prefix) {
-  say('no redis-server here: installing it with apt-get, since the tests talk to a real Redis');
-  const [program, ...first] = [...prefix, 'env', 'DEBIAN_FRONTEND=noninteractive', apt];
-  for (const args of [['update'], ['install', '-y', '--no-install-recommends', 'redis-server']]) {
+/** Asks for all packages at once; one by one where that fails, so that one that is nowhere to be had costs no other. */
+async function install(wanted, [program, ...first]) {
+  const names = wanted.map(({ debian }) => debian);
+  say(`installing with apt-get what the tests run and is not here: ${names.join(', ')}`);
+  const aptGet = async (...args) => {
     const code = await run(program, [...first, ...args], { quiet: `apt-get ${args[0]}` });
     leaveIfStopped();
     if (code !== 0) say(`apt-get ${args[0]} failed with exit code ${code}`);
-  }
-  if (existsSync('/run/systemd/system') && hasRedis()) {
-    say('stopping the system service that came with it: the tests start servers of their own');
-    const [systemctl, ...rest] = [...prefix, 'systemctl', 'disable', '--now', 'redis-server'];
-    await run(systemctl, rest, { quiet: 'systemctl' });
-  }
+    return code === 0;
+  };
+  await aptGet('update');
+  const options = ['install', '-y', '--no-install-recommends'];
+  if (await aptGet(...options, ...names)) return;
+  for (const name of names.length > 1 ? names : []) await aptGet(...options, name);
+}
+
+/** The package starts a server of its own; the tests start theirs. */
+async function stopRedisService(prefix) {
+  if (prefix === undefined || !existsSync('/run/systemd/system') || findProgram('redis-server') === undefined) return;
+  say('stopping the system service that came with redis-server: the tests start servers of their own');
+  const [systemctl, ...rest] = [...prefix, 'systemctl', 'disable', '--now', 'redis-server'];
+  await run(systemctl, rest, { quiet: 'systemctl' });
 }
 
 async function main() {
@@ -205,7 +229,7 @@ async function main() {
     giveUp(`this is Node ${process.versions.node}; Node ${NODE_MAJOR_MIN} or newer is needed`);
   }
   await installPackages();
-  if (command === 'test') await provideRedis();
+  if (command === 'test') await provideTestPrograms();
   leaveIfStopped();
   const env = { ...process.env, ...MALLOC, PATH: `${BIN}${delimiter}${process.env.PATH ?? ''}` };
   process.exitCode = await run(nodeProgram(), [join(ROOT, script), ...args], { env });
