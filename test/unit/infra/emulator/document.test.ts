@@ -26,7 +26,12 @@ describe('mintDocument', () => {
     const verification = await verify(await device.mint(), [...VENDOR_ANCHORS, device.anchor]);
     if (verification.kind !== 'verified') throw new Error(JSON.stringify(verification.reasons));
     const { claims } = verification;
-    expect(claims.root).to.deep.equal({ name: 'EMULATED test root', sha256: device.root.sha256, emulated: true });
+    expect(claims.root).to.deep.equal({
+      name: 'EMULATED test root',
+      platform: 'aws-nitro',
+      sha256: device.root.sha256,
+      emulated: true,
+    });
     expect(claims.measurements['PCR0']).to.equal(toHex(device.contents.pcrs.get(0) ?? new Uint8Array(0)));
     expect(claims.reportData).to.deep.equal(new Uint8Array(64).fill(7));
     expect(claims.debug).to.equal(false);
