@@ -63,9 +63,9 @@ export async function startSwtpm(stateFolder: string, socketFolder: string): Pro
 
 /** It says nothing when it is ready, so it is asked. */
 async function untilReady(child: ChildProcess, socketPath: string): Promise<void> {
-  let failed = false;
-  child.once('error', () => (failed = true));
-  for (let tries = 0; tries < READY_TRIES && !failed && child.exitCode === null; tries += 1) {
+  // A process that could not be started has no id; what else goes wrong ends it.
+  child.once('error', () => undefined);
+  for (let tries = 0; tries < READY_TRIES && child.pid !== undefined && child.exitCode === null; tries += 1) {
     if (await answers(socketPath)) return;
     await pause(READY_PAUSE_MS);
   }
