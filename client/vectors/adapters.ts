@@ -1,10 +1,12 @@
 import { Fault } from '#shared/fault/fault.ts';
 import { nitroVectors } from './nitro.ts';
+import { tpmVectors } from './tpm.ts';
 import type { VectorPlatform } from './vector-platform.ts';
 
 /** Folder of the collection to the adapter that reads it. */
 const ADAPTERS: Readonly<Record<string, VectorPlatform>> = {
   'aws-nitro': nitroVectors,
+  'tpm-quote': tpmVectors,
 };
 
 /** The folders that can be read, in the order of the table. */

@@ -1,8 +1,8 @@
 import { fromBase64 } from '../../bytes/base64.ts';
 import { malformed } from '../malformed.ts';
 
-/** Labels in use (RFC 7468 sections 5 and 6). */
-export type PemLabel = 'CERTIFICATE' | 'X509 CRL';
+/** Labels in use (RFC 7468 sections 5, 6 and 13). */
+export type PemLabel = 'CERTIFICATE' | 'X509 CRL' | 'PUBLIC KEY';
 
 /**
  * DER of every block in PEM text (RFC 7468), in its order: blocks of `label` only, white space between them and in
