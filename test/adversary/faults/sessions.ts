@@ -4,7 +4,8 @@ import { join } from 'node:path';
 import { expect } from 'chai';
 import { stringify } from 'yaml';
 import { momentsLayout } from '#client/trainer/standardisation.ts';
-import { nitroNsmAttester } from '#enclave/adapters/nitro-nsm.ts';
+import { nitroAttester } from '#enclave/attester/nitro.ts';
+import { nodeAttesterPorts } from '#enclave/attester/transport/node-ports.ts';
 import { nodeCrypto } from '#shared/crypto/node.ts';
 import type { FaultCode } from '#shared/fault/codes.ts';
 import { encodeKeyFile } from '#shared/keys/key-file.ts';
@@ -134,7 +135,7 @@ export function sessionFaults(ledger: Ledger): void {
     // The participant of the fakes lives at the fakes' instant.
     const past = await fakePlatform();
     const demanding = fakeStudy(past, { demandsEvidence: true });
-    const device = nitroNsmAttester({ socketPath: at('no-device.sock') });
+    const device = await nitroAttester.open(nodeAttesterPorts(nodeCrypto, ''), { device: at('no-device.sock') });
     const codes: string[] = [];
     await enclave.close();
     enclave = new FakeEnclave(past, demanding.study.digest);

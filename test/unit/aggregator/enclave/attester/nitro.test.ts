@@ -3,16 +3,21 @@ import { createServer, type Server, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect } from 'chai';
-import { NSM_RESPONSE_BYTES_MAX, NSM_WAITING_MAX, nitroNsmAttester } from '#enclave/adapters/nitro-nsm.ts';
+import type { AttesterPorts } from '#enclave/attester/driver.ts';
+import { NSM_RESPONSE_BYTES_MAX, nitroAttester } from '#enclave/attester/nitro.ts';
+import { ATTESTER_WAITING_MAX } from '#enclave/attester/one-at-a-time.ts';
+import { exchangeFrames } from '#enclave/attester/transport/framed-socket.ts';
+import { nodeAttesterPorts } from '#enclave/attester/transport/node-ports.ts';
 import { encodeCbor } from '#shared/attestation/cbor/encode.ts';
 import { concat, toHex, u32be } from '#shared/bytes/bytes.ts';
+import { nodeCrypto } from '#shared/crypto/node.ts';
 import { Fault, InvariantFault } from '#shared/fault/fault.ts';
 
 const DOCUMENT = Uint8Array.of(1, 2, 3);
 const ANSWER = encodeCbor({ entries: [['Attestation', { entries: [['document', DOCUMENT]] }]] });
 const REPORT_DATA = new Uint8Array(64).fill(9);
 
-describe('nitroNsmAttester', () => {
+describe('nitroAttester', () => {
   let folder: string;
   let socketPath: string;
   let server: Server;
@@ -43,7 +48,16 @@ describe('nitroNsmAttester', () => {
     await rm(folder, { recursive: true, force: true });
   });
 
-  const attest = (timeoutMs = 20_000) => nitroNsmAttester({ socketPath, timeoutMs }).attest(REPORT_DATA);
+  /** The attester on the test's device, which may be given less time than a real one. */
+  const open = (timeoutMs?: number, device = socketPath) => {
+    const real = nodeAttesterPorts(nodeCrypto, '');
+    const ports: AttesterPorts = {
+      ...real,
+      exchange: (to, request) => exchangeFrames({ ...to, timeoutMs: timeoutMs ?? to.timeoutMs }, request),
+    };
+    return nitroAttester.open(ports, { device });
+  };
+  const attest = async (timeoutMs?: number) => (await open(timeoutMs)).attest(REPORT_DATA);
 
   it('asks in the words of the NSM API and gives the document as the device wrote it', async () => {
     expect(await attest()).to.deep.equal({ document: DOCUMENT, endorsements: [] });
@@ -79,7 +93,7 @@ describe('nitroNsmAttester', () => {
   it('has one request under way at a time and keeps their order', async () => {
     const held: Socket[] = [];
     serve = (socket) => held.push(socket);
-    const attester = nitroNsmAttester({ socketPath, timeoutMs: 20_000 });
+    const attester = await open();
     const [first, second] = [attester.attest(REPORT_DATA), attester.attest(new Uint8Array(64))];
     await until(server, () => held.length === 1);
     serve = (socket) => socket.write(framed(ANSWER));
@@ -91,7 +105,7 @@ describe('nitroNsmAttester', () => {
 
   it('goes on after a failure', async () => {
     serve = (socket) => socket.end();
-    const attester = nitroNsmAttester({ socketPath });
+    const attester = await open();
     const failing = faultOf(attester.attest(REPORT_DATA));
     await failing;
     serve = (socket) => socket.write(framed(ANSWER));
@@ -130,20 +144,21 @@ describe('nitroNsmAttester', () => {
   });
 
   it('fails when nobody serves the socket', async () => {
-    const attester = nitroNsmAttester({ socketPath: join(folder, 'absent.sock') });
+    const attester = await open(undefined, join(folder, 'absent.sock'));
     expect((await faultOf(attester.attest(REPORT_DATA))).message).to.include('cannot talk');
   });
 
   it('fails a request when too many wait already', async () => {
     serve = () => undefined;
-    const attester = nitroNsmAttester({ socketPath, timeoutMs: 5 });
-    const waiting = Array.from({ length: NSM_WAITING_MAX }, () => faultOf(attester.attest(REPORT_DATA)));
+    const attester = await open(5);
+    const waiting = Array.from({ length: ATTESTER_WAITING_MAX }, () => faultOf(attester.attest(REPORT_DATA)));
     expect((await faultOf(attester.attest(REPORT_DATA))).message).to.include('wait already');
     await Promise.all(waiting);
   });
 
-  it('takes report data of 64 bytes only', () => {
-    expect(() => nitroNsmAttester({ socketPath }).attest(new Uint8Array(63))).to.throw(InvariantFault, '63 bytes');
+  it('takes report data of 64 bytes only', async () => {
+    const attester = await open();
+    expect(() => attester.attest(new Uint8Array(63))).to.throw(InvariantFault, '63 bytes');
   });
 });
 

@@ -1,0 +1,35 @@
+import { textOf, toHex, utf8 } from '#shared/bytes/bytes.ts';
+import { absence } from './device-file.ts';
+import type { AttesterDriver } from './driver.ts';
+import { attesterFailed } from './failure.ts';
+import { oneAtATime } from './one-at-a-time.ts';
+
+/** Where the launcher of a Confidential Space serves its workload. */
+const LAUNCHER_SOCKET = '/run/container_launcher/teeserver.sock';
+/** The host is a matter of form: the socket is the address. */
+const TOKEN_URL = 'http://localhost/v1/token';
+const AUDIENCE = 'https://cloister.invalid';
+const TOKEN_BYTES_MAX = 32 * 1024;
+
+/**
+ * Google Confidential Space, whose launcher gets a token from Google's verifier. Of type PKI: only that one carries the
+ * chain to Google's root that makes it good to verify offline. The nonce is the hex of the 32 bytes, within the 10 to
+ * 74 characters that Google takes.
+ */
+export const gcpConfidentialSpaceAttester: AttesterDriver = {
+  platform: 'gcp-confidential-space',
+  missing: ({ files }, { device = LAUNCHER_SOCKET }) => absence(files, device),
+  async open(ports, { device = LAUNCHER_SOCKET, audience = AUDIENCE }) {
+    return oneAtATime('gcp-confidential-space', ports, async (nonce) => {
+      const answer = await ports.send({
+        url: TOKEN_URL,
+        socketPath: device,
+        json: { audience, token_type: 'PKI', nonces: [toHex(nonce)] },
+        answerBytesMax: TOKEN_BYTES_MAX,
+      });
+      const token = textOf(answer)?.trim() ?? '';
+      if (!/^[\w-]+\.[\w-]+\.[\w-]+$/.test(token)) throw attesterFailed('the launcher answered with no token');
+      return { document: utf8(token), endorsements: [] };
+    });
+  },
+};

@@ -1,0 +1,53 @@
+import { request as httpRequest, type IncomingMessage } from 'node:http';
+import { attesterFailed, failedAt } from '../failure.ts';
+
+/** One HTTP request, and its answer. Rejects with `ATTESTER_FAILED`, also for a status other than 200. */
+export type HttpSend = (request: HttpRequest) => Promise<Uint8Array>;
+
+/** What is asked of a service on this machine, or of its provider's metadata service. */
+export interface HttpRequest {
+  readonly url: string;
+  /** Where the service listens, when it is not at the host of `url`. */
+  readonly socketPath?: string;
+  readonly headers?: Readonly<Record<string, string>>;
+  /** Makes it a POST; sent as JSON. */
+  readonly json?: unknown;
+  readonly answerBytesMax: number;
+}
+
+/** How long a service may take: the launcher of Confidential Space asks a verifier elsewhere. */
+export const HTTP_TIMEOUT_MS = 30_000;
+
+/** Sends over a connection of its own, without proxies and redirects. */
+export function sendHttp(request: HttpRequest): Promise<Uint8Array> {
+  const { url, socketPath, headers, json, answerBytesMax } = request;
+  return new Promise((resolve, reject) => {
+    const sent = httpRequest(url, {
+      agent: false,
+      method: json === undefined ? 'GET' : 'POST',
+      headers: { ...headers, ...(json === undefined ? {} : { 'content-type': 'application/json' }) },
+      signal: AbortSignal.timeout(HTTP_TIMEOUT_MS),
+      ...(socketPath === undefined ? {} : { socketPath }),
+    });
+    const fail = (cause: unknown) => reject(failedAt(`a request to ${socketPath ?? url}`, cause));
+    sent.on('error', fail);
+    sent.on('response', (response) => {
+      bodyOf(response, answerBytesMax).then((body) => {
+        if (response.statusCode === 200) resolve(body);
+        else fail(attesterFailed(`${socketPath ?? url} answered with status ${response.statusCode}`));
+      }, fail);
+    });
+    sent.end(json === undefined ? undefined : JSON.stringify(json));
+  });
+}
+
+async function bodyOf(response: IncomingMessage, bytesMax: number): Promise<Uint8Array> {
+  const parts: Uint8Array[] = [];
+  let length = 0;
+  for await (const part of response) {
+    length += part.length;
+    if (length > bytesMax) throw attesterFailed(`an answer of more than ${bytesMax} bytes`);
+    parts.push(part);
+  }
+  return new Uint8Array(Buffer.concat(parts));
+}
