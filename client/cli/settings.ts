@@ -66,6 +66,10 @@ export const SETTINGS = {
     expected: 'an integer from 0 to 3600',
     decode: (value) => integerOf(value, 0, 3600),
   }),
+  endorsements: define('endorsements', '--endorsements <folder>', 'folder of cached endorsements', {
+    expected: 'the path of a folder',
+    decode: textOf,
+  }),
   logLevel: define<LogLevel>('logLevel', '--log-level <level>', `structured log on stderr: ${LOG_LEVELS.join(', ')}`, {
     expected: `one of ${LOG_LEVELS.join(', ')}`,
     decode: (value) => LOG_LEVELS.find((level) => level === value),

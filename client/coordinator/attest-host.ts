@@ -1,3 +1,4 @@
+import type { ServedEvidence } from '#client/evidence/evidence-file.ts';
 import { type AttestationResult, type AttestedAggregator, attestAggregator } from '#shared/attestation/attested.ts';
 import { explainAttestation } from '#shared/attestation/explain.ts';
 import { PLATFORMS } from '#shared/attestation/platforms.ts';
@@ -6,7 +7,6 @@ import { knownEvidence } from '#shared/attestation/shown.ts';
 import type { CryptoPort } from '#shared/crypto/port.ts';
 import { Fault } from '#shared/fault/fault.ts';
 import type { Study } from '#shared/study/study.ts';
-import type { ServedEvidence } from './host-api.ts';
 
 /** What a coordinator appraises by: the manifest's policy always, and its own. */
 export interface HostRules {

@@ -1,6 +1,6 @@
 import { type Static, type TSchema, Type } from '@sinclair/typebox';
+import { EVIDENCE_FILE_BYTES_MAX } from '#client/evidence/evidence-file.ts';
 import { httpGet } from '#client/sdk/http.ts';
-import { fromBase64 } from '#shared/bytes/base64.ts';
 import { concat, toHex } from '#shared/bytes/bytes.ts';
 import { decodeJson } from '#shared/codec/json.ts';
 import { Fault } from '#shared/fault/fault.ts';
@@ -10,26 +10,7 @@ const LIST_BYTES_MAX = 16 * 1024 * 1024;
 const POST_SILENCE_MS = 30_000;
 
 const digest = Type.String({ pattern: '^[0-9a-f]{64}$' });
-const base64 = Type.String({ maxLength: 256 * 1024 });
 const closed = { additionalProperties: false } as const;
-
-/** Evidence as a host serves it and as `cloister evidence` reads it from a file; all fields base64. */
-const EvidenceSchema = Type.Object(
-  {
-    platform: Type.String({ minLength: 1, maxLength: 32 }),
-    document: base64,
-    endorsements: Type.Array(
-      Type.Object({ kind: Type.String({ pattern: '^[a-z0-9-]{1,32}$' }), bytes: base64 }, closed),
-      {
-        maxItems: 16,
-      },
-    ),
-    kemKey: base64,
-    signingKey: base64,
-    nonceRoot: base64,
-  },
-  closed,
-);
 
 const ReleasesSchema = Type.Array(
   Type.Object({ round: Type.Integer({ minimum: 0, maximum: 0xffffffff }), release: digest }, closed),
@@ -52,16 +33,6 @@ const RefusalSchema = Type.Object({
   error: Type.Object({ code: Type.String({ pattern: '^[A-Z_]{1,48}$' }), message: Type.String() }),
 });
 
-/** Evidence with the keys that it must be bound to. Nothing in it is trusted yet. */
-export interface ServedEvidence {
-  readonly platform: string;
-  readonly document: Uint8Array;
-  readonly endorsements: readonly { readonly kind: string; readonly bytes: Uint8Array }[];
-  readonly kemKey: Uint8Array;
-  readonly signingKey: Uint8Array;
-  readonly nonceRoot: Uint8Array;
-}
-
 /** Where a command stands in the host's queue. */
 export interface CommandJob {
   readonly state: 'waiting' | 'active' | 'completed' | 'failed';
@@ -81,7 +52,7 @@ export class HostApi {
 
   /** The evidence file, as served. */
   evidence(manifestDigest: Uint8Array): Promise<Uint8Array> {
-    return this.#get(`/v1/studies/${toHex(manifestDigest)}/evidence`, SMALL_BYTES_MAX);
+    return this.#get(`/v1/studies/${toHex(manifestDigest)}/evidence`, EVIDENCE_FILE_BYTES_MAX);
   }
 
   /** DSSE envelope of the enclave's status. */
@@ -144,22 +115,4 @@ export class HostApi {
     if (value !== undefined) return value;
     throw new Fault('CONNECTION_LOST', `${this.#origin.origin} gave an answer that the protocol does not know`);
   }
-}
-
-/** The evidence of a file in the host's form. @throws Fault `EVIDENCE_REFUSED` when it is malformed. */
-export function decodeServedEvidence(bytes: Uint8Array): ServedEvidence {
-  const json = decodeJson(EvidenceSchema, bytes, SMALL_BYTES_MAX);
-  const endorsements = json?.endorsements.flatMap(({ kind, bytes }) => {
-    const decoded = fromBase64(bytes);
-    return decoded === undefined ? [] : [{ kind, bytes: decoded }];
-  });
-  const document = fromBase64(json?.document ?? '*');
-  const kemKey = fromBase64(json?.kemKey ?? '*');
-  const signingKey = fromBase64(json?.signingKey ?? '*');
-  const nonceRoot = fromBase64(json?.nonceRoot ?? '*');
-  const whole = document && kemKey && signingKey && nonceRoot && endorsements?.length === json?.endorsements.length;
-  if (json === undefined || endorsements === undefined || !whole) {
-    throw new Fault('EVIDENCE_REFUSED', 'the evidence is malformed, expected the JSON that a host serves');
-  }
-  return { platform: json.platform, document, endorsements, kemKey, signingKey, nonceRoot };
 }

@@ -11,27 +11,33 @@ const SHOWN_CHARACTERS = 96;
 
 /** An attestation result in words, a line each, the most important first. For terminals and logs; not for parsing. */
 export function explainAttestation(result: AttestationResult): readonly string[] {
-  if (result.kind === 'refused') {
-    const count = result.reasons.length === 1 ? '1 check' : `${result.reasons.length} checks`;
-    const claims =
-      result.claims === undefined ? [] : ['It says of itself, unproved:', ...claimLines(result.claims).map(indent)];
-    return [`REFUSED: ${count} failed.`, ...result.reasons.flatMap(reasonLines), ...claims];
-  }
-  const { aggregator } = result;
-  const { unprotected }: PlatformVerifier = PLATFORM_VERIFIERS[aggregator.claims.platform];
+  if (result.kind === 'refused') return explainRefusal(result.reasons, result.claims);
+  const { claims, anyNonceBecause } = result.aggregator;
+  const freshness =
+    anyNonceBecause === undefined
+      ? 'It answers our own nonce.'
+      : `It was not asked with a nonce of ours: ${anyNonceBecause}.`;
+  return explainPassed(claims, freshness);
+}
+
+/** Every check that failed, and what the evidence says of itself where it could be read. */
+export function explainRefusal(reasons: readonly Reason[], claims: Claims | undefined): readonly string[] {
+  const count = reasons.length === 1 ? '1 check' : `${reasons.length} checks`;
+  const said = claims === undefined ? [] : ['It says of itself, unproved:', ...explainClaims(claims).map(indent)];
+  return [`REFUSED: ${count} failed.`, ...reasons.flatMap(reasonLines), ...said];
+}
+
+/** Claims that a policy has accepted. `freshness` is a sentence on what the evidence was asked with. */
+export function explainPassed(claims: Claims, freshness: string): readonly string[] {
+  const { unprotected }: PlatformVerifier = PLATFORM_VERIFIERS[claims.platform];
   const genuine =
     unprotected === undefined
       ? 'Attested: the enclave runs accepted code on genuine hardware.'
       : `Attested: accepted code was started. NOTHING KEEPS ITS MEMORY FROM ITS OPERATOR: ${unprotected}.`;
-  const verdict = aggregator.emulated
+  const verdict = claims.root.emulated
     ? 'EMULATED: the evidence holds, but its root is no vendor: nothing protects the enclave from its operator.'
     : genuine;
-  const freshness = aggregator.anyNonceBecause;
-  return [
-    verdict,
-    freshness === undefined ? 'It answers our own nonce.' : `It was not asked with a nonce of ours: ${freshness}.`,
-    ...claimLines(aggregator.claims),
-  ];
+  return [verdict, freshness, ...explainClaims(claims)];
 }
 
 function reasonLines(reason: Reason): readonly string[] {
@@ -41,7 +47,8 @@ function reasonLines(reason: Reason): readonly string[] {
   return lines;
 }
 
-function claimLines(claims: Claims): readonly string[] {
+/** Claims in words, without a verdict on them. */
+export function explainClaims(claims: Claims): readonly string[] {
   const { root } = claims;
   return [
     `platform ${claims.platform} (${PLATFORM_VERIFIERS[claims.platform].title}), ${claims.debug ? 'DEBUG mode' : 'production mode'}`,

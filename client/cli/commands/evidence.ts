@@ -1,21 +1,22 @@
 import type { Command } from 'commander';
-import { appraiseServed } from '#client/coordinator/attest-host.ts';
-import { decodeServedEvidence, HostApi } from '#client/coordinator/host-api.ts';
-import { explainAttestation } from '#shared/attestation/explain.ts';
+import { HostApi } from '#client/coordinator/host-api.ts';
+import { decodeServedEvidence } from '#client/evidence/evidence-file.ts';
+import { shownClaims } from '#client/evidence/shown-claims.ts';
+import { eatOf } from '#shared/attestation/eat.ts';
+import { explainClaims } from '#shared/attestation/explain.ts';
 import { toHex } from '#shared/bytes/bytes.ts';
-import { Fault } from '#shared/fault/fault.ts';
-import { EXIT } from '../exit-code.ts';
-import { readInput, writeNew } from '../input-file.ts';
-import { policiesOf, studyOf } from '../inputs.ts';
+import { knownEvidenceIn, readEvidence } from '../evidence-input.ts';
+import { writeNew } from '../input-file.ts';
+import { studyOf } from '../inputs.ts';
 import { pairs } from '../output.ts';
-import { type CliContext, type CliRuntime, textFlag, withSettings } from '../runtime.ts';
+import { type CliContext, type CliRuntime, withSettings } from '../runtime.ts';
 import { SETTINGS } from '../settings.ts';
+import { mountVectors } from './evidence-vectors.ts';
+import { mountVerify } from './evidence-verify.ts';
 
-const EVIDENCE_BYTES_MAX = 512 * 1024;
-
-/** `cloister evidence fetch|show|verify` */
+/** `cloister evidence fetch|show|verify|vectors` */
 export function mountEvidence(program: Command, runtime: CliRuntime): void {
-  const evidence = program.command('evidence').description('fetch, read and appraise the evidence of an enclave');
+  const evidence = program.command('evidence').description('fetch, read and appraise the evidence of an attester');
   withSettings(evidence.command('fetch'), SETTINGS.host, SETTINGS.study)
     .description('save the evidence that a host serves for a study')
     .argument('[file]', 'file to write', 'evidence.json')
@@ -23,13 +24,10 @@ export function mountEvidence(program: Command, runtime: CliRuntime): void {
   evidence
     .command('show')
     .description('say what an evidence file contains; proves nothing')
-    .argument('<file>', 'evidence as a host serves it (JSON)')
+    .argument('<file>', 'evidence as a host serves it, or in the portable form (docs/cli.md)')
     .action(runtime.action(show));
-  withSettings(evidence.command('verify'), SETTINGS.study, SETTINGS.policy)
-    .description('verify evidence and appraise it by the manifest and by every --policy')
-    .argument('<file>', 'evidence as a host serves it (JSON)')
-    .option('--at <time>', 'judge as of this time, such as 2026-11-22T12:00:00Z (default: now)')
-    .action(runtime.action(verify));
+  mountVerify(evidence, runtime);
+  mountVectors(evidence, runtime);
 }
 
 async function fetchEvidence(context: CliContext): Promise<void> {
@@ -43,46 +41,34 @@ async function fetchEvidence(context: CliContext): Promise<void> {
 }
 
 async function show(context: CliContext): Promise<void> {
-  const { crypto, output, args } = context;
-  const served = decodeServedEvidence(await readInput(args[0] ?? '', EVIDENCE_BYTES_MAX));
+  const { crypto, output, args, nowMs } = context;
+  const { evidence, keys } = await readEvidence(args[0] ?? '');
+  const { claims, reasons } = await shownClaims(knownEvidenceIn(evidence), nowMs(), crypto);
   const facts = {
-    platform: served.platform,
-    documentBytes: served.document.length,
-    endorsements: served.endorsements.length,
-    instance: toHex(crypto.digest('sha256', served.signingKey)),
-    signingKey: toHex(served.signingKey),
-    kemKeySha256: toHex(crypto.digest('sha256', served.kemKey)),
-    nonceRoot: toHex(served.nonceRoot),
+    platform: evidence.platform,
+    documentBytes: evidence.document.length,
+    endorsements: evidence.endorsements.map(({ kind }) => kind),
+    ...(keys === undefined
+      ? {}
+      : {
+          instance: toHex(crypto.digest('sha256', keys.signingKey)),
+          signingKey: toHex(keys.signingKey),
+          kemKeySha256: toHex(crypto.digest('sha256', keys.kemKey)),
+          nonceRoot: toHex(keys.nonceRoot),
+        }),
   };
   output.show({
-    json: facts,
+    json: { ...facts, proved: false, claims: claims === undefined ? null : eatOf(claims), reasons },
     text: () => [
-      ...pairs(Object.entries(facts).map(([name, value]) => [name, String(value)] as const)),
+      ...pairs(Object.entries(facts).map(([name, value]) => [name, factText(value)] as const)),
+      ...(claims === undefined
+        ? reasons.map(({ code, detail }) => `cannot be read: ${code}: ${detail}`)
+        : ['It says of itself:', ...explainClaims(claims).map((line) => `  ${line}`)]),
       'None of it is proved: use `cloister evidence verify`.',
     ],
   });
 }
 
-async function verify(context: CliContext): Promise<void> {
-  const { crypto, output, args } = context;
-  const served = decodeServedEvidence(await readInput(args[0] ?? '', EVIDENCE_BYTES_MAX));
-  const { study } = await studyOf(context);
-  const policies = await policiesOf(context);
-  const result = await appraiseServed(served, { study, policies, atMs: judgedAtMs(context), crypto });
-  output.show({
-    json:
-      result.kind === 'attested'
-        ? { ok: true, emulated: result.aggregator.emulated, measurements: result.aggregator.claims.measurements }
-        : { ok: false, reasons: result.reasons },
-    text: () => explainAttestation(result),
-  });
-  if (result.kind === 'refused') context.exitWith(EXIT.refused);
-}
-
-function judgedAtMs({ flags, nowMs }: CliContext): number {
-  const text = textFlag(flags, 'at');
-  if (text === undefined) return nowMs();
-  const atMs = Date.parse(text);
-  if (Number.isFinite(atMs)) return atMs;
-  throw new Fault('CONFIG_INVALID', `--at: found ${text.slice(0, 40)}, expected a time such as 2026-11-22T12:00:00Z`);
+function factText(value: string | number | readonly string[]): string {
+  return typeof value === 'object' ? value.join(', ') || 'none' : `${value}`;
 }

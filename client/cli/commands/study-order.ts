@@ -1,8 +1,9 @@
 import type { Command } from 'commander';
 import { attestHost } from '#client/coordinator/attest-host.ts';
-import { type CommandJob, decodeServedEvidence, HostApi } from '#client/coordinator/host-api.ts';
+import { type CommandJob, HostApi } from '#client/coordinator/host-api.ts';
 import { buildOrder, followOrder } from '#client/coordinator/order.ts';
 import { openStatus, type StudyStatus } from '#client/coordinator/study-status.ts';
+import { decodeServedEvidence } from '#client/evidence/evidence-file.ts';
 import { systemClock } from '#client/sdk/clock.ts';
 import type { AttestedAggregator } from '#shared/attestation/attested.ts';
 import { toHex } from '#shared/bytes/bytes.ts';
