@@ -40,7 +40,7 @@ export const tpmDevice: DeviceMaker = async ({ folder, runFolder, measured }) =>
         enclaves: [{ name: 'the bundle that runs', platform, measurements }],
         roots: [{ ...root, kind: 'key' }],
       },
-      flags: ['--attester', platform, '--tcti', tpm.tcti, '--tpm-key', ATTESTATION_KEY],
+      flags: ['--attester', platform, '--tpm-tcti', tpm.tcti, '--tpm-key', ATTESTATION_KEY],
       socketPath: tpm.socketPath,
       access: { programs, scratch },
       close: () => tpm.close(),

@@ -40,7 +40,7 @@ interface Transfer {
 let bundle: Promise<string> | undefined;
 
 /** The real bundle, built once for all suites of this process. */
-function builtBundle(): Promise<string> {
+export function builtBundle(): Promise<string> {
   bundle ??= buildEnclaveBundle(join(tmpdir(), `cloister-test-enclave-${process.pid}.mjs`)).then(({ path }) => path);
   return bundle;
 }

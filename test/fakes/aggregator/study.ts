@@ -1,4 +1,5 @@
 import { stringify } from 'yaml';
+import type { AppraisalPolicy } from '#shared/attestation/policy.ts';
 import { toBase64 } from '#shared/bytes/base64.ts';
 import { utf8 } from '#shared/bytes/bytes.ts';
 import { nodeCrypto } from '#shared/crypto/node.ts';
@@ -25,6 +26,8 @@ export interface TestStudy {
 export interface TestStudyOptions {
   readonly pcr0: string;
   readonly rootSha256: string;
+  /** What the manifest accepts; by default AWS Nitro, with that register and that root. */
+  readonly policy?: Pick<AppraisalPolicy, 'enclaves' | 'roots'>;
   readonly participants?: number;
   /** Parameters of the one tensor; at least 1. */
   readonly parameters?: number;
@@ -50,7 +53,7 @@ export function makeStudy(options: TestStudyOptions): TestStudy {
 }
 
 function manifestOf(options: TestStudyOptions, coordinator: KeyPair, participants: readonly TestParticipant[]): object {
-  const { pcr0, rootSha256, parameters = 64, participantFields = () => ({}) } = options;
+  const { parameters = 64, participantFields = () => ({}) } = options;
   return {
     cloister: 1,
     study: options.name ?? 'test-study',
@@ -68,8 +71,7 @@ function manifestOf(options: TestStudyOptions, coordinator: KeyPair, participant
       releaseKey: toBase64(release.publicKey),
       ...participantFields(index),
     })),
-    enclaves: [{ name: 'under test', platform: 'aws-nitro', measurements: { PCR0: pcr0 } }],
-    roots: [{ name: 'EMULATED root of this test', platform: 'aws-nitro', sha256: rootSha256, emulated: true }],
+    ...(options.policy ?? nitroPolicy(options)),
     rounds: { count: 2, quorum: 2, cohort: 'all', deadlineSeconds: 60, gatherSeconds: 0, ...options.rounds },
     aggregation: {
       rule: 'mean',
@@ -80,5 +82,12 @@ function manifestOf(options: TestStudyOptions, coordinator: KeyPair, participant
     },
     privacy: { kind: 'none', acknowledgedBy: 'a test' },
     release: { recipients: 'participants' },
+  };
+}
+
+function nitroPolicy({ pcr0, rootSha256 }: TestStudyOptions): object {
+  return {
+    enclaves: [{ name: 'under test', platform: 'aws-nitro', measurements: { PCR0: pcr0 } }],
+    roots: [{ name: 'EMULATED root of this test', platform: 'aws-nitro', sha256: rootSha256, emulated: true }],
   };
 }
