@@ -1,16 +1,14 @@
 import { createHash, randomUUID } from 'node:crypto';
-import { chmod, cp, mkdir, mkdtemp, readFile, rename, rm, stat } from 'node:fs/promises';
+import { chmod, cp, mkdir, mkdtemp, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { concat, toHex } from '#shared/bytes/bytes.ts';
+import { EMPTY, toHex } from '#shared/bytes/bytes.ts';
 import { Fault } from '#shared/fault/fault.ts';
 import type { DeviceMaker } from '../device.ts';
+import { BOOT_BANKS, BUNDLE_PCR, type MeasuredBoot, measuredBoot } from './measured-boot.ts';
 import { startSwtpm, tpmProgramsFolder } from './swtpm.ts';
 
 /** Where the attestation key is kept in the TPM. */
 export const ATTESTATION_KEY = '0x81010002';
-/** Register that takes the bundle: systemd's for a unified kernel image, in which a bundle is part of what boots. */
-export const BUNDLE_PCR = 11;
-
 const STATE = 'tpm-state';
 /** What the TPM Library Specification asks of a key that signs what the TPM itself states, and nothing else. */
 const ATTRIBUTES = 'fixedtpm|fixedparent|sensitivedataorigin|userwithauth|restricted|sign';
@@ -25,22 +23,25 @@ export const tpmDevice: DeviceMaker = async ({ folder, runFolder, measured }) =>
   // A copy: registers begin anew, and two TPMs may run from the same key.
   await cp(await provisionedState(folder, runFolder), state, { recursive: true });
   await mkdir(scratch, { mode: 0o700 });
+  const boot = measuredBoot(measured.bundle);
+  const eventLog = join(scratch, 'measurements.log');
   const tpm = await startSwtpm(state, runFolder);
   try {
-    const { sha256, sha384 } = measured.bundle;
-    await tpm.run('tpm2_pcrextend', [`${BUNDLE_PCR}:sha256=${toHex(sha256)},sha384=${toHex(sha384)}`]);
+    await tpm.run('tpm2_pcrextend', extensionsOf(boot));
+    await writeFile(eventLog, boot.log);
     await tpm.run('tpm2_readpublic', ['-c', ATTESTATION_KEY, '-f', 'der', '-o', join(runFolder, 'ak.der')]);
     const spki = await readFile(join(runFolder, 'ak.der'));
     const platform = 'tpm-quote';
-    const measurements = { [`PCR${BUNDLE_PCR}`]: extendedOnce(sha256) };
+    const measurements = { [`PCR${BUNDLE_PCR}`]: toHex(boot.registers.read('sha256', BUNDLE_PCR)) };
+    const attributes = { event_log: true, secure_boot: true };
     const root = { name: 'EMULATED TPM of this machine', platform, sha256: sha256Of(spki), emulated: true } as const;
     return {
       platform,
       policy: {
-        enclaves: [{ name: 'the bundle that runs', platform, measurements }],
+        enclaves: [{ name: 'the bundle that runs', platform, measurements, attributes }],
         roots: [{ ...root, kind: 'key' }],
       },
-      flags: ['--attester', platform, '--tpm-tcti', tpm.tcti, '--tpm-key', ATTESTATION_KEY],
+      flags: ['--attester', platform, ...flagsOf({ tcti: tpm.tcti, key: ATTESTATION_KEY, 'event-log': eventLog })],
       socketPath: tpm.socketPath,
       access: { programs, scratch },
       close: () => tpm.close(),
@@ -90,9 +91,16 @@ async function exists(path: string): Promise<boolean> {
   );
 }
 
-/** What a register of zeros holds once `digest` has been extended into it, lower-case hex. */
-function extendedOnce(digest: Uint8Array): string {
-  return sha256Of(concat(new Uint8Array(digest.length), digest));
+function flagsOf(settings: Readonly<Record<string, string>>): readonly string[] {
+  return Object.entries(settings).flatMap(([name, value]) => [`--tpm-${name}`, value]);
+}
+
+/** Everything that was measured, as tpm2_pcrextend takes it. */
+function extensionsOf({ events }: MeasuredBoot): readonly string[] {
+  return events.map(({ pcr, digests }) => {
+    const list = BOOT_BANKS.map((bank) => `${bank}=${toHex(digests.get(bank) ?? EMPTY)}`);
+    return `${pcr}:${list.join(',')}`;
+  });
 }
 
 function sha256Of(bytes: Uint8Array): string {

@@ -43,7 +43,11 @@ export class MeasuredServer {
     const surroundings = { now: () => Date.now(), randomBytes: nodeCrypto.randomBytes };
     const device = await tpmDevice({ folder, runFolder, measured, surroundings });
     const ports = nodeAttesterPorts(nodeCrypto, process.env['PATH'] ?? '');
-    const options = { tcti: `swtpm:path=${device.socketPath}`, tpmKey: ATTESTATION_KEY };
+    const options = {
+      tcti: `swtpm:path=${device.socketPath}`,
+      tpmKey: ATTESTATION_KEY,
+      eventLog: join(runFolder, 'scratch', 'measurements.log'),
+    };
     const attester = await chooseAttester('tpm-quote', options, ports);
     const evidenceFor: ParticipantAttester['evidenceFor'] = async (reportData) => ({
       platform: attester.platform,
