@@ -1,11 +1,21 @@
 import { Type } from '@sinclair/typebox';
+import { ENDORSEMENT_KINDS } from '#shared/attestation/evidence.ts';
 import { bytesBetween1And, closed, commandId, countUpTo, digest } from './fields.ts';
 import { type BoundaryMessage, boundaryCodec } from './frame.ts';
 import { BOUNDARY_LIMITS } from './limits.ts';
 
+const endorsement = Type.Object(
+  {
+    kind: Type.Union(ENDORSEMENT_KINDS.map((kind) => Type.Literal(kind))),
+    bytes: bytesBetween1And(BOUNDARY_LIMITS.endorsementBytesMax),
+  },
+  closed,
+);
+
 /**
  * Everything the host may say to the enclave. The host is not trusted: a study and a command are signed by their
- * coordinator, weights are checked against the digest in the manifest, and a false `release-stored` costs a delay only.
+ * coordinator, weights are checked against the digest in the manifest, a false `release-stored` costs a delay only, and
+ * false endorsements are refused by who verifies.
  * Tags are never reused; 4 is reserved for restoring a release.
  */
 export const FROM_HOST = {
@@ -40,6 +50,14 @@ export const FROM_HOST = {
   },
   /** The release is durable in the queue, so participants may be told of it. */
   'release-stored': { tag: 5, body: Type.Object({ release: digest }, closed) },
+  /**
+   * What vendors signed about this platform and the host collected, to go along with evidence from now on: replaces what
+   * was sent before. Whoever verifies the evidence verifies these; to the enclave they are bytes.
+   */
+  endorsements: {
+    tag: 6,
+    body: Type.Object({ items: Type.Array(endorsement, { maxItems: BOUNDARY_LIMITS.endorsementsMax }) }, closed),
+  },
 } as const;
 
 /** A message from the host. */

@@ -15,6 +15,7 @@ import type { Attester } from './ports/attester.ts';
 import type { Clock } from './ports/clock.ts';
 import type { Connection } from './ports/connection.ts';
 import type { HostPort } from './ports/host.ts';
+import { EndorsedAttester } from './session/endorsed-attester.ts';
 import { EvidenceBatch, type Quote } from './session/evidence-batch.ts';
 import { Session } from './session/session.ts';
 import type { Log } from './study/context.ts';
@@ -62,6 +63,7 @@ const EVIDENCE_REFRESH_MS = 10 * 60 * 1000;
 /** The enclave: studies, their sessions, and what the host asks. Everything that comes in is taken for hostile. */
 export class Core {
   readonly #parts: CoreParts;
+  readonly #attester: EndorsedAttester;
   readonly #seats = new Map<string, Seat>();
   readonly #answers = new Map<string, Answer>();
   readonly #refusedSessions = new Map<RefusalCode, number>();
@@ -72,6 +74,7 @@ export class Core {
 
   constructor(parts: CoreParts) {
     this.#parts = parts;
+    this.#attester = new EndorsedAttester(parts.attester);
   }
 
   /** A participant has connected. */
@@ -114,6 +117,8 @@ export class Core {
       case 'release-stored':
         for (const { room } of this.#seats.values()) room.stored(message.body.release);
         return;
+      case 'endorsements':
+        return this.#attester.replaceCollected(message.body.items);
       default:
         return unreachable(message);
     }
@@ -169,14 +174,14 @@ export class Core {
   }
 
   async #open(study: Study, weights: Uint8Array | undefined): Promise<void> {
-    const { crypto, clock, keys, attester, host, backend, chunkBytes, stagingBytes } = this.#parts;
+    const { crypto, clock, keys, host, backend, chunkBytes, stagingBytes } = this.#parts;
     const model = initialParameters(study, crypto, weights).values;
     const bound = {
       kemKey: keys.kem.publicKey,
       signingKey: keys.signing.publicKey,
       manifestDigest: study.digest,
     };
-    const evidence = new EvidenceBatch(attester, bound, crypto, (quote) => this.#tellEvidence(study, quote));
+    const evidence = new EvidenceBatch(this.#attester, bound, crypto, (quote) => this.#tellEvidence(study, quote));
     await evidence.prove(crypto.randomBytes(32));
     const fits = Math.floor(stagingBytes / study.layout.bytes);
     const slots = Math.max(1, Math.min(fits, study.participants.length));

@@ -6,6 +6,7 @@ import { unreachable } from '#shared/fault/fault.ts';
 import { BoundaryLink, type BoundaryReceiver } from './boundary-link.ts';
 import { CommandDesk } from './command-desk.ts';
 import { CommandQueue } from './command-queue.ts';
+import { EndorsementFolder, type Endorsements, repeatBySystem } from './endorsement-folder.ts';
 import { type Counters, newCounters } from './health.ts';
 import { listenHttp } from './http.ts';
 import { HOST_LIMITS } from './limits.ts';
@@ -24,6 +25,8 @@ export interface RunningHost {
   readonly address: string;
   readonly port: number;
   readonly queueLabel: string;
+  /** Reads the folder of endorsements again, where there is one. */
+  rereadEndorsements(): Promise<void>;
   /** Stops everything that it started, in the order in which nothing is lost. */
   close(): Promise<void>;
 }
@@ -34,6 +37,11 @@ export interface RunningHost {
  */
 export async function startHost(options: HostOptions, log: Log, searchPath: string): Promise<RunningHost> {
   const offers = await Promise.all(options.studies.map((file, i) => readOffer(file, options.weights[i])));
+  const tellEndorsements = (items: Endorsements) => void send({ name: 'endorsements', body: { items } });
+  const endorsements =
+    options.endorsements === undefined
+      ? undefined
+      : await EndorsementFolder.open(options.endorsements, { log, repeat: repeatBySystem, changed: tellEndorsements });
   const releases = await ReleaseStore.open(options.dataFolder, options.keepReleases);
   const shelf = await StudyShelf.open(options.dataFolder, offers, log);
   const redisFolder = join(options.dataFolder, 'redis');
@@ -48,11 +56,16 @@ export async function startHost(options: HostOptions, log: Log, searchPath: stri
   const send = (message: FromHost): Promise<boolean> => link.send(message);
   const desk = new CommandDesk(send);
   const commands = new CommandQueue(queue.transport, { run: (request) => desk.run(request), log });
-  const link = new BoundaryLink(options.boundary, receiver({ shelf, desk, intake, counters, log, send }), log);
+  const link = new BoundaryLink(
+    options.boundary,
+    receiver({ endorsements, shelf, desk, intake, counters, log, send }),
+    log,
+  );
   const relay = new Relay(options.enclave, counters, { log });
   const enclaveConnected = () => link.connected;
   const shown = { shelf, releases, commands, counters, queueLabel: queue.label, enclaveConnected };
   const close = async () => {
+    endorsements?.close();
     await link.close();
     desk.close();
     // A queue that is away would keep its workers waiting for ever; cutting its connections below ends that.
@@ -68,6 +81,7 @@ export async function startHost(options: HostOptions, log: Log, searchPath: stri
     address: http.address,
     port: http.port,
     queueLabel: queue.label,
+    rereadEndorsements: async () => endorsements?.reread(),
     close: async () => {
       await http.close();
       await close();
@@ -103,6 +117,7 @@ async function settleAndCount(
 }
 
 interface ReceiverParts {
+  readonly endorsements: EndorsementFolder | undefined;
   readonly shelf: StudyShelf;
   readonly desk: CommandDesk;
   readonly intake: ReleaseIntake;
@@ -137,10 +152,13 @@ function receiver(parts: ReceiverParts): BoundaryReceiver {
 
 type Body<N extends ToHost['name']> = Extract<ToHost, { readonly name: N }>['body'];
 
-function begin({ shelf, desk, counters, log, send }: ReceiverParts, body: Body<'ready'>): void {
+function begin(parts: ReceiverParts, body: Body<'ready'>): void {
+  const { endorsements, shelf, desk, counters, log, send } = parts;
   const { instance, backend, platform } = body;
   counters.boundaryConnections += 1;
   log.info({ event: 'enclave-connected', instance: toHex(instance), backend, platform });
+  // Before the studies, so that the first evidence made for one has them.
+  if (endorsements !== undefined) void send({ name: 'endorsements', body: { items: endorsements.items } });
   // Commands follow the studies, since they are for studies that the enclave must know.
   void shelf.offer(send).then((complete) => {
     if (complete) desk.connected(instance);

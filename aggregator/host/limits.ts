@@ -24,6 +24,8 @@ export const HOST_LIMITS = {
   commandAnswerMs: 60_000,
   queueStartMs: 10_000,
   queueStopMs: 5_000,
+  /** Time between two readings of the folder of endorsements. */
+  endorsementsMs: 10 * 60 * 1000,
   reconnectFirstMs: 50,
   reconnectLastMs: 5_000,
 } as const;

@@ -15,6 +15,7 @@ async function main(): Promise<void> {
   const stop = stopSignal();
   const host = await startHost(options, log, process.env['PATH'] ?? '');
   log.info({ event: 'ready', address: host.address, port: host.port, queue: host.queueLabel });
+  process.on('SIGHUP', () => void host.rereadEndorsements());
   const signal = await stop;
   log.info({ event: 'stopping', signal });
   await host.close();

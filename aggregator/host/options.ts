@@ -15,6 +15,8 @@ export interface HostOptions {
   readonly studies: readonly string[];
   /** For the study at the same place; `undefined` for a study without a weights file. */
   readonly weights: readonly (string | undefined)[];
+  /** Folder of endorsements to go along with evidence; `undefined` when there is none. */
+  readonly endorsements: string | undefined;
   /** Payloads kept on disk per study. */
   readonly keepReleases: number;
   readonly logLevel: string;
@@ -34,6 +36,8 @@ the queue, and serves releases over HTTP. Sees sealed bytes only.
                             or valkey-server is started, and failing that jobs are kept in memory
   --study FILE              signed manifest to offer to the enclave; may be given again
   --weights FILE            initial weights of the study at the same place; "-" for a study that needs none
+  --endorsements DIR        certificates, CRLs and collateral to go along with the enclave's evidence, named as
+                            "cloister endorsements" names them; read again every 10 minutes, and on SIGHUP
   --keep-releases N         payloads kept on disk per study (8)
   --log-level LEVEL         trace, debug, info, warn, error or silent (info)
   --help                    this text
@@ -52,7 +56,15 @@ export function readHostOptions(
   const { values } = parseFlags(args);
   if (values.help === true) return undefined;
   const flag = (
-    name: 'listen' | 'enclave-socket' | 'boundary-socket' | 'data' | 'queue' | 'keep-releases' | 'log-level',
+    name:
+      | 'listen'
+      | 'enclave-socket'
+      | 'boundary-socket'
+      | 'data'
+      | 'queue'
+      | 'endorsements'
+      | 'keep-releases'
+      | 'log-level',
   ) => values[name] ?? (environment[`CLOISTER_${name.toUpperCase().replaceAll('-', '_')}`] || undefined);
   const studies = values.study ?? list(environment['CLOISTER_STUDY']);
   const weights = values.weights ?? list(environment['CLOISTER_WEIGHTS']);
@@ -69,6 +81,7 @@ export function readHostOptions(
     queueUrl: queueUrl(flag('queue') ?? (environment['REDIS_URL'] || undefined)),
     studies,
     weights: weights.map((file) => (file === '-' ? undefined : file)),
+    endorsements: flag('endorsements'),
     keepReleases: atLeastOne(flag('keep-releases') ?? '8'),
     logLevel: logLevel(flag('log-level') ?? 'info'),
   };
@@ -86,6 +99,7 @@ function parseFlags(args: readonly string[]) {
         queue: { type: 'string' },
         study: { type: 'string', multiple: true },
         weights: { type: 'string', multiple: true },
+        endorsements: { type: 'string' },
         'keep-releases': { type: 'string' },
         'log-level': { type: 'string' },
         help: { type: 'boolean' },

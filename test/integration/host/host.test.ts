@@ -1,4 +1,4 @@
-import { writeFile } from 'node:fs/promises';
+import { mkdir, writeFile } from 'node:fs/promises';
 import { request } from 'node:http';
 import { join } from 'node:path';
 import { expect } from 'chai';
@@ -102,6 +102,24 @@ for (const kind of ['memory', 'Redis'] as const) {
         enclave: true,
         queue: kind === 'Redis' ? 'redis' : 'memory',
       });
+    });
+
+    it('gives the enclave its endorsements before the study, and again when they have changed', async () => {
+      const folder = join(enclave.path, '..', 'endorsements');
+      await mkdir(folder);
+      await writeFile(join(folder, 'ark.cert.der'), Uint8Array.of(1));
+      await stops.shift()?.();
+      enclave.received.length = 0;
+      flags.push('--endorsements', folder);
+      host = await start();
+      await enclave.message('study');
+      const [first] = enclave.received;
+      const certificate = { kind: 'certificate' as const, bytes: Uint8Array.of(1) };
+      expect(first).to.deep.equal({ name: 'endorsements', body: { items: [certificate] } });
+      await writeFile(join(folder, 'ark.crl.der'), Uint8Array.of(2));
+      await host.rereadEndorsements();
+      const { body } = await enclave.message('endorsements', 2);
+      expect(body.items).to.deep.equal([certificate, { kind: 'crl', bytes: Uint8Array.of(2) }]);
     });
 
     it('answers a waiting reader when the release lands, and serves ranges of its payload', async () => {

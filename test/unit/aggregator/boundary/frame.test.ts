@@ -5,6 +5,7 @@ import { BoundaryReader, boundaryCodec } from '#boundary/frame.ts';
 import { decodeFromHost, encodeFromHost, type FromHost } from '#boundary/from-host.ts';
 import { BOUNDARY_LIMITS } from '#boundary/limits.ts';
 import { decodeToHost, encodeToHost, type ToHost } from '#boundary/to-host.ts';
+import { ENDORSEMENT_KINDS } from '#shared/attestation/evidence.ts';
 import { concat, u32be } from '#shared/bytes/bytes.ts';
 import { encodeMsgpack } from '#shared/codec/msgpack.ts';
 import { InvariantFault } from '#shared/fault/fault.ts';
@@ -23,6 +24,12 @@ const fromHost: fc.Arbitrary<FromHost> = fc.oneof(
   }),
   fc.record({ name: fc.constant('command' as const), body: fc.record({ id, envelope: bytes }) }),
   fc.record({ name: fc.constant('release-stored' as const), body: fc.record({ release: digest }) }),
+  fc.record({
+    name: fc.constant('endorsements' as const),
+    body: fc.record({
+      items: fc.array(fc.record({ kind: fc.constantFrom(...ENDORSEMENT_KINDS), bytes }), { maxLength: 12 }),
+    }),
+  }),
 );
 
 const toHost: fc.Arbitrary<ToHost> = fc.oneof(
@@ -131,7 +138,17 @@ describe('boundary frames', () => {
 
   const stored = { release: new Uint8Array(32) };
   for (const [what, value] of [
-    ['an unknown tag', [6, stored]],
+    ['an unknown tag', [7, stored]],
+    ['an endorsement of a kind that nobody knows', [6, { items: [{ kind: 'letter', bytes: Uint8Array.of(1) }] }]],
+    ['an empty endorsement', [6, { items: [{ kind: 'crl', bytes: new Uint8Array(0) }] }]],
+    [
+      'an endorsement that is too long',
+      [6, { items: [{ kind: 'crl', bytes: new Uint8Array(BOUNDARY_LIMITS.endorsementBytesMax + 1) }] }],
+    ],
+    [
+      'too many endorsements',
+      [6, { items: Array.from({ length: 13 }, () => ({ kind: 'crl', bytes: Uint8Array.of(1) })) }],
+    ],
     ['the reserved tag', [4, stored]],
     ['an unknown key', [5, { ...stored, more: 1 }]],
     ['a missing key', [5, {}]],

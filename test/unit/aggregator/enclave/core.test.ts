@@ -44,6 +44,17 @@ describe('the enclave, as its host sees it', () => {
     await running.enclave.next('evidence', () => true, from);
   });
 
+  it('sends what the host collected along with its evidence, from then on', async () => {
+    const items = [{ kind: 'crl' as const, bytes: Uint8Array.of(1, 2) }];
+    running.enclave.send({ name: 'endorsements', body: { items } });
+    await running.enclave.offer(study());
+    expect((await running.enclave.next('evidence')).endorsements).to.deep.equal(items);
+    running.enclave.send({ name: 'endorsements', body: { items: [] } });
+    const from = running.enclave.messages.length;
+    await running.enclave.offer(study({ name: 'another' }));
+    expect((await running.enclave.next('evidence', () => true, from)).endorsements).to.deep.equal([]);
+  });
+
   it('refuses a study that nobody signed, one too many, and any while the device is silent', async () => {
     const garbage: FromHost = { name: 'study', body: { envelope: Uint8Array.of(1), weightsBytes: 0 } };
     expect(await said(garbage)).to.equal('MANIFEST_SIGNATURE_INVALID');

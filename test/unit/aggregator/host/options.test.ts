@@ -6,7 +6,12 @@ const NEEDED = ['--enclave-socket', '/run/e', '--boundary-socket', 'localhost:9'
 
 describe('host options', () => {
   it('are taken from flags before the environment', () => {
-    const environment = { CLOISTER_DATA: 'a', CLOISTER_LISTEN: '[::1]:80', REDIS_URL: 'redis://r' };
+    const environment = {
+      CLOISTER_ENDORSEMENTS: '/e',
+      CLOISTER_DATA: 'a',
+      CLOISTER_LISTEN: '[::1]:80',
+      REDIS_URL: 'redis://r',
+    };
     const options = readHostOptions([...NEEDED, '--data', 'b'], environment);
     expect(options).to.deep.include({
       dataFolder: 'b',
@@ -14,6 +19,7 @@ describe('host options', () => {
       enclave: { kind: 'unix', path: '/run/e' },
       boundary: { kind: 'tcp', host: 'localhost', port: 9 },
       queueUrl: 'redis://r',
+      endorsements: '/e',
       keepReleases: 8,
     });
   });
