@@ -11,12 +11,12 @@ import { parseTdReport, TD_REPORT_BYTES } from './td-report.ts';
 /** The kinds of TEE that Intel's quotes are for. */
 export type Tee = 'SGX' | 'TDX';
 
-/** An ECDSA quote of Intel DCAP, version 3, 4 or 5. Byte fields are views of the input. */
-export interface Quote {
+/** An ECDSA quote of Intel DCAP, version 3, 4 or 5, and the report that it vouches for. Byte fields are views of the input. */
+export interface Quote<Report = unknown> {
   readonly version: 3 | 4 | 5;
   readonly header: QuoteHeader;
-  readonly body: QuoteBody;
-  /** Header and body as they were signed by the attestation key. */
+  readonly report: Report;
+  /** Header and report, and in version 5 what describes the report, as they were signed by the attestation key. */
   readonly signed: Uint8Array;
   readonly proof: SignatureData;
 }
@@ -30,11 +30,6 @@ export interface QuoteHeader {
   readonly userData: Uint8Array;
 }
 
-/** What a quote vouches for. */
-export type QuoteBody =
-  | { readonly tee: 'SGX'; readonly report: SgxReportBody }
-  | { readonly tee: 'TDX'; readonly report: TdReportBody };
-
 /** The kernel gives no longer quote (configfs-tsm: 32 KiB); genuine ones have 5 KB and are padded to at most 8000 bytes. */
 const MAX_QUOTE_BYTES = 32 * 1024;
 const TEE_TYPES: Readonly<Record<Tee, number>> = { SGX: 0x00, TDX: 0x81 };
@@ -43,20 +38,60 @@ const ATTESTATION_KEY_ECDSA_P256 = 2;
 const INTEL_VENDOR_ID = '939a7233f79c4ca9940a0db3957f0607';
 const HEADER_USER_DATA_BYTES = 20;
 
+/** Parses an SGX quote, see {@link parseQuote}. Throws `MalformedInput`. */
+export function parseSgxQuote(bytes: Uint8Array): Quote<SgxReportBody> {
+  return parseQuote(bytes, 'SGX', (reader, version) => {
+    if (version === 5) readDescriptor(reader, [{ type: 1, bytes: SGX_REPORT_BYTES }]);
+    return parseSgxReport(reader.take(SGX_REPORT_BYTES), 'SGX report');
+  });
+}
+
+/** Parses a TDX quote, see {@link parseQuote}. Throws `MalformedInput`. */
+export function parseTdQuote(bytes: Uint8Array): Quote<TdReportBody> {
+  return parseQuote(bytes, 'TDX', (reader, version) => {
+    if (version === 3) malformed('quote version 3, which is for SGX only');
+    const described = version === 5 ? readDescriptor(reader, TD_BODIES) : TD_BODIES[0];
+    return parseTdReport(reader.take(described.bytes), described.report);
+  });
+}
+
+/** "Quote Body Descriptor" of version 5: a type, and the length that goes with it. */
+interface BodyDescriptor {
+  readonly type: number;
+  readonly bytes: number;
+}
+
+const TD_BODIES = [
+  { type: 2, bytes: TD_REPORT_BYTES['1.0'], report: '1.0' },
+  { type: 3, bytes: TD_REPORT_BYTES['1.5'], report: '1.5' },
+] as const;
+
+function readDescriptor<T extends BodyDescriptor>(reader: ByteReader, known: readonly T[]): T {
+  const type = reader.u16();
+  const bytes = reader.u32();
+  const described = known.find((body) => body.type === type);
+  if (described === undefined) return malformed(`quote body of type ${type}, which is none of its TEE`);
+  if (bytes !== described.bytes) malformed(`quote body of type ${type} with ${bytes} bytes, not ${described.bytes}`);
+  return described;
+}
+
 /**
- * Parses a quote for a TEE of the kind `tee` by Intel's quote format (DCAP Quoting Library API, "Quote Format"; for
- * version 5 with a body descriptor). Platforms hand out quotes in buffers that are too long: zeros behind its end are
- * no part of it, anything else there is refused. Throws `MalformedInput`.
+ * Parses a quote by Intel's quote format (DCAP Quoting Library API, "Quote Format"). Platforms hand out quotes in
+ * buffers that are too long: zeros behind its end are no part of it, anything else there is refused.
  */
-export function parseQuote(bytes: Uint8Array, tee: Tee): Quote {
+function parseQuote<Report>(
+  bytes: Uint8Array,
+  tee: Tee,
+  readReport: (reader: ByteReader, version: Quote['version']) => Report,
+): Quote<Report> {
   if (bytes.length > MAX_QUOTE_BYTES) malformed(`quote of ${bytes.length} bytes; at most ${MAX_QUOTE_BYTES}`);
   const reader = new ByteReader(bytes, 'quote');
   const { version, ...header } = readHeader(reader, tee);
-  const body = version === 5 ? readDescribedBody(reader, tee) : readBody(reader, tee === 'SGX' ? 'SGX' : '1.0');
+  const report = readReport(reader, version);
   const signed = bytes.subarray(0, reader.offset);
   const proof = parseSignatureData(reader.take(reader.u32()), version);
   if (reader.rest().some((byte) => byte !== 0)) malformed('bytes other than zeros behind the quote', 'TRAILING_DATA');
-  return { version, header, body, signed, proof };
+  return { version, header, report, signed, proof };
 }
 
 function readHeader(reader: ByteReader, tee: Tee): QuoteHeader & Pick<Quote, 'version'> {
@@ -67,43 +102,11 @@ function readHeader(reader: ByteReader, tee: Tee): QuoteHeader & Pick<Quote, 've
     malformed(`quote attestation key type ${keyType}, not ${ATTESTATION_KEY_ECDSA_P256} (ECDSA P-256)`);
   }
   const teeType = reader.u32();
-  if (teeType !== TEE_TYPES[tee]) malformed(`quote of TEE type 0x${teeType.toString(16)}, not that of ${tee}`);
-  if (version === 3 && tee !== 'SGX') malformed('quote version 3, which is for SGX only');
-  // Reserved from version 4 on, and signed: a value there changes nothing that is read.
+  if (teeType !== TEE_TYPES[tee]) malformed(`quote of TEE type 0x${teeType.toString(16)}, which is not ${tee}`);
+  // Reserved from version 4 on, and signed: whatever stands there decides nothing.
   const [first, second] = [reader.u16(), reader.u16()];
   const svns = version === 3 ? { qeSvn: first, pceSvn: second } : { qeSvn: undefined, pceSvn: undefined };
   const vendor = toHex(reader.take(16));
   if (vendor !== INTEL_VENDOR_ID) malformed(`quote of the QE vendor ${vendor}, who is not Intel`);
   return { version, ...svns, userData: reader.take(HEADER_USER_DATA_BYTES) };
-}
-
-type BodyKind = 'SGX' | keyof typeof TD_REPORT_BYTES;
-
-/** "Quote Body Descriptor" types of version 5. */
-const BODY_TYPES: ReadonlyMap<number, BodyKind> = new Map([
-  [1, 'SGX'],
-  [2, '1.0'],
-  [3, '1.5'],
-]);
-
-function readDescribedBody(reader: ByteReader, tee: Tee): QuoteBody {
-  const type = reader.u16();
-  const kind = BODY_TYPES.get(type);
-  if (kind === undefined || (kind === 'SGX') !== (tee === 'SGX')) {
-    return malformed(`quote body of type ${type}, which is none of ${tee}`);
-  }
-  const size = reader.u32();
-  if (size !== bodyBytes(kind)) malformed(`quote body of type ${type} with ${size} bytes, not ${bodyBytes(kind)}`);
-  return readBody(reader, kind);
-}
-
-function readBody(reader: ByteReader, kind: BodyKind): QuoteBody {
-  const bytes = reader.take(bodyBytes(kind));
-  return kind === 'SGX'
-    ? { tee: 'SGX', report: parseSgxReport(bytes, 'SGX report') }
-    : { tee: 'TDX', report: parseTdReport(bytes, kind) };
-}
-
-function bodyBytes(kind: BodyKind): number {
-  return kind === 'SGX' ? SGX_REPORT_BYTES : TD_REPORT_BYTES[kind];
 }

@@ -12,7 +12,7 @@ export interface SgxReportBody {
   readonly cpuSvn: Uint8Array;
   /** 4 bytes. */
   readonly miscSelect: Uint8Array;
-  /** 16 bytes: the low bits of byte 0 are {@link SGX_FLAGS}, bytes 8 to 15 are XFRM. */
+  /** 16 bytes: FLAGS, see {@link SGX_FLAGS}, and from byte 8 on XFRM. */
   readonly attributes: Uint8Array;
   /** 32 bytes each. */
   readonly mrEnclave: Uint8Array;
@@ -28,19 +28,22 @@ export interface SgxReportBody {
   readonly reportData: Uint8Array;
 }
 
-/** Bits of byte 0 of `attributes` (Intel SDM volume 3D, "ATTRIBUTES"). */
+/** Bits of the first 8 bytes of `attributes`, FLAGS, by their numbers (Intel SDM volume 3D, "ATTRIBUTES"). */
 export const SGX_FLAGS = {
-  init: 0x01,
-  debug: 0x02,
-  mode64bit: 0x04,
-  provisionKey: 0x10,
-  einitTokenKey: 0x20,
-  kss: 0x80,
+  init: 0,
+  debug: 1,
+  mode64bit: 2,
+  provisionKey: 4,
+  einitTokenKey: 5,
+  cet: 6,
+  kss: 7,
+  aexNotify: 10,
 } as const;
 
 /** Whether a flag of {@link SGX_FLAGS} is set. */
 export function hasSgxFlag({ attributes }: Pick<SgxReportBody, 'attributes'>, flag: keyof typeof SGX_FLAGS): boolean {
-  return ((attributes[0] ?? 0) & SGX_FLAGS[flag]) !== 0;
+  const bit = SGX_FLAGS[flag];
+  return ((attributes[bit >> 3] ?? 0) & (1 << (bit & 7))) !== 0;
 }
 
 /** Reads a report body that fills `bytes`; `what` names it in messages. Throws `MalformedInput`. */
