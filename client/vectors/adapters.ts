@@ -1,5 +1,7 @@
 import { Fault } from '#shared/fault/fault.ts';
 import { nitroVectors } from './nitro.ts';
+import { nvidiaVectors } from './nvidia.ts';
+import { tokenVectors } from './tokens.ts';
 import { tpmVectors } from './tpm.ts';
 import type { VectorPlatform } from './vector-platform.ts';
 
@@ -7,6 +9,11 @@ import type { VectorPlatform } from './vector-platform.ts';
 const ADAPTERS: Readonly<Record<string, VectorPlatform>> = {
   'aws-nitro': nitroVectors,
   'tpm-quote': tpmVectors,
+  'gcp-confidential-space': tokenVectors('gcp-confidential-space'),
+  'azure-maa-jwt': tokenVectors('azure-maa-jwt'),
+  'intel-trust-authority': tokenVectors('intel-trust-authority'),
+  'eat-ear': tokenVectors('eat-ear'),
+  'nvidia-gpu': nvidiaVectors,
 };
 
 /** The folders that can be read, in the order of the table. */
