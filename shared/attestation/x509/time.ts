@@ -4,6 +4,7 @@ import { malformed } from '../malformed.ts';
 
 const MS_PER_DAY = 86_400_000;
 const UTC_TIME = /^(\d\d)(\d\d)(\d\d)(\d\d)(\d\d)(\d\d)Z$/;
+const TIME_TEXT = /^(\d{4})-(\d\d)-(\d\d)T(\d\d):(\d\d):(\d\d)Z$/;
 const GENERALIZED_TIME = /^(\d{4})(\d\d)(\d\d)(\d\d)(\d\d)(\d\d)Z$/;
 
 /**
@@ -22,6 +23,16 @@ function daysInMonth(year: number, month: number): number {
   return next - daysOfDate(year, month, 1);
 }
 
+/** Milliseconds since 1970 of year, month, day, hour, minute, second in UTC; `undefined` for what no calendar has. */
+function instantOf([year = 0, month = 0, day = 0, hour = 0, minute = 0, second = 0]: readonly number[]):
+  | number
+  | undefined {
+  const real =
+    month >= 1 && month <= 12 && day >= 1 && day <= daysInMonth(year, month) && hour < 24 && minute < 60 && second < 60;
+  if (!real) return undefined;
+  return daysOfDate(year, month, day) * MS_PER_DAY + ((hour * 60 + minute) * 60 + second) * 1000;
+}
+
 /** Reads a Time (RFC 5280 section 4.1.2.5): milliseconds since 1970, always whole seconds. Throws `MalformedInput`. */
 export function readTime(reader: DerReader): number {
   const element = reader.next();
@@ -30,13 +41,16 @@ export function readTime(reader: DerReader): number {
   if (!short && element.tag !== TAG.generalizedTime) malformed(`certificate time with DER tag ${element.tag}`);
   const parts = (short ? UTC_TIME : GENERALIZED_TIME).exec(text)?.slice(1).map(Number);
   if (parts === undefined) return malformed('certificate time that is not (YY)YYMMDDHHMMSSZ');
-  const [first = 0, month = 0, day = 0, hour = 0, minute = 0, second = 0] = parts;
+  const [first = 0, ...others] = parts;
   // RFC 5280 section 4.1.2.5.1: a two-digit year from 50 on is in the twentieth century.
   const year = short ? first + (first >= 50 ? 1900 : 2000) : first;
-  const real =
-    month >= 1 && month <= 12 && day >= 1 && day <= daysInMonth(year, month) && hour < 24 && minute < 60 && second < 60;
-  if (!real) malformed('certificate time that no calendar has');
-  return daysOfDate(year, month, day) * MS_PER_DAY + ((hour * 60 + minute) * 60 + second) * 1000;
+  return instantOf([year, ...others]) ?? malformed('certificate time that no calendar has');
+}
+
+/** Milliseconds since 1970 of the text that {@link timeText} writes; `undefined` for any other. */
+export function timeFromText(text: string): number | undefined {
+  const parts = TIME_TEXT.exec(text)?.slice(1).map(Number);
+  return parts === undefined ? undefined : instantOf(parts);
 }
 
 /** `YYYY-MM-DDTHH:MM:SSZ` of milliseconds since 1970, in UTC, fractions of a second cut off. */

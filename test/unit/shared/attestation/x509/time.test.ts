@@ -2,7 +2,7 @@ import { expect } from 'chai';
 import fc from 'fast-check';
 import { DerReader } from '#shared/attestation/der/reader.ts';
 import { MalformedInput } from '#shared/attestation/malformed.ts';
-import { readTime, timeText } from '#shared/attestation/x509/time.ts';
+import { readTime, timeFromText, timeText } from '#shared/attestation/x509/time.ts';
 import { utf8 } from '#shared/bytes/bytes.ts';
 import { der, time } from '#test/fakes/tee/der.ts';
 
@@ -59,9 +59,22 @@ describe('certificate time', () => {
         const atMs = seconds * 1000;
         expect(readTime(new DerReader(time(atMs), 'test'))).to.equal(atMs);
         expect(timeText(atMs + 999)).to.equal(new Date(atMs).toISOString().replace('.000', ''));
+        expect(timeFromText(timeText(atMs))).to.equal(atMs);
       }),
       { numRuns: 2000 },
     );
+  });
+
+  it('reads no text but its own', () => {
+    const texts = [
+      '2024-02-30T00:00:00Z',
+      '2024-01-01T24:00:00Z',
+      '2024-01-01T00:00:00.0Z',
+      '2024-01-01T00:00:00+00:00',
+    ];
+    for (const text of [...texts, '2024-01-01', '', ' 2024-01-01T00:00:00Z', '2024-01-01T00:00:00Z\n']) {
+      expect(timeFromText(text), text).to.equal(undefined);
+    }
   });
 
   it('shows times beyond any certificate', () => {
