@@ -8,7 +8,17 @@ import { readRecipes, readSample, readSamples, vectorsFolder } from './samples.t
 
 /** Samples and recipes that the collection holds for each folder: a run that reads fewer proves less. */
 const COUNTS: Readonly<Record<string, readonly [samples: number, recipes: number]>> = {
+  'amd-sev-snp': [23, 46],
   'aws-nitro': [22, 32],
+  'azure-cvm': [8, 21],
+  'azure-maa-jwt': [1, 0],
+  'eat-ear': [1, 0],
+  'gcp-confidential-space': [2, 10],
+  'intel-sgx': [26, 41],
+  'intel-tdx': [28, 51],
+  'intel-trust-authority': [1, 0],
+  'nvidia-gpu': [3, 4],
+  'tpm-quote': [5, 5],
 };
 
 const folder = vectorsFolder() ?? '';
@@ -21,6 +31,10 @@ describe('attestation test vectors', () => {
       throw new Error('attestation vectors are missing: set CLOISTER_VECTORS to their folder');
     console.warn('SKIPPED: no attestation vectors on this machine; set CLOISTER_VECTORS to their folder');
     this.skip();
+  });
+
+  it('have an adapter for every folder', () => {
+    expect(VECTOR_FOLDERS.toSorted()).to.deep.equal(Object.keys(COUNTS).toSorted());
   });
 
   for (const platform of VECTOR_FOLDERS) {
