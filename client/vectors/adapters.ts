@@ -1,6 +1,7 @@
 import { Fault } from '#shared/fault/fault.ts';
 import { nitroVectors } from './nitro.ts';
 import { nvidiaVectors } from './nvidia.ts';
+import { sevSnpVectors } from './sev-snp.ts';
 import { tokenVectors } from './tokens.ts';
 import { tpmVectors } from './tpm.ts';
 import type { VectorPlatform } from './vector-platform.ts';
@@ -9,6 +10,7 @@ import type { VectorPlatform } from './vector-platform.ts';
 const ADAPTERS: Readonly<Record<string, VectorPlatform>> = {
   'aws-nitro': nitroVectors,
   'tpm-quote': tpmVectors,
+  'amd-sev-snp': sevSnpVectors,
   'gcp-confidential-space': tokenVectors('gcp-confidential-space'),
   'azure-maa-jwt': tokenVectors('azure-maa-jwt'),
   'intel-trust-authority': tokenVectors('intel-trust-authority'),

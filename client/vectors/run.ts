@@ -92,7 +92,7 @@ async function runPolicyCase(
 ): Promise<Outcome> {
   const [verdict] = expected.verdicts;
   if (verdict === undefined) throw new Fault('CONFIG_INVALID', `${id}: policy cases without a verdict`);
-  const under = { atMs: verdictTimeMs(verdict), crypto, stated: statedBy(tested), debug: 'allow' as const };
+  const under = { atMs: verdictTimeMs(verdict), crypto, stated: statedBy(tested) };
   return outcome({ id, kind: 'policy case', at: verdict.at }, tested, await judgeFiles(id, files, verdict, under));
 }
 
