@@ -7,6 +7,7 @@ import { CliRuntime } from '#client/cli/runtime.ts';
 import { readHostOptions } from '#host/options.ts';
 import { CODES_FILE, codesText } from '#scripts/codes.ts';
 import { VECTORS_FILE } from '#scripts/make-vectors.ts';
+import { PLATFORMS_FILE, platformsText } from '#scripts/platforms.ts';
 import { nodeCrypto } from '#shared/crypto/node.ts';
 import { REFUSAL_CODES } from '#shared/fault/codes.ts';
 
@@ -147,6 +148,10 @@ describe('the documentation', () => {
 
   it('has the present table of codes (else run node scripts/codes.ts)', () => {
     expect(readFileSync(CODES_FILE, 'utf8')).to.equal(codesText());
+  });
+
+  it('has the present page of platforms (else run node scripts/platforms.ts)', () => {
+    expect(readFileSync(PLATFORMS_FILE, 'utf8')).to.equal(platformsText());
   });
 
   it('speaks of no refusal code that does not exist', () => {
