@@ -32,6 +32,8 @@ export interface EmulatedDevice {
 export interface EnclaveAccess {
   /** Flags of Node that put pseudo files below the bundle. */
   readonly nodeFlags?: readonly string[];
+  /** Files that the adapter looks for, such as a device's socket. */
+  readonly readPaths?: readonly string[];
   /** Where the platform's programs are, which its adapter runs. Allows child processes. */
   readonly programs?: string;
   /** Variables that those programs need. */

@@ -6,37 +6,52 @@ import { Fault } from '#shared/fault/fault.ts';
 import { keptSecret, replaceFile } from './kept-file.ts';
 import { createRoot, type EmulatorRoot, SIGNING, type Surroundings, withFingerprint } from './pki.ts';
 
-const KEY_FILE = 'root.key.pem';
+/** A vendor's root as it is kept. */
+export interface KeptRoot {
+  /** Beginning of the files' names. */
+  readonly stem: string;
+  /** What its key signs with. */
+  readonly signing: { readonly name: string; readonly namedCurve: string; readonly hash: string };
+  readonly create: () => Promise<EmulatorRoot>;
+}
+
 const PROBE_BYTES = 16;
 
+/** The root of the emulated Nitro system kept in `folder`, made on first use; see {@link loadOrCreate}. */
+export function loadOrCreateRoot(folder: string, surroundings: Surroundings): Promise<EmulatorRoot> {
+  return loadOrCreate(folder, { stem: 'root', signing: SIGNING, create: () => createRoot(surroundings) });
+}
+
 /**
- * The root kept in `folder`, made on first use. `root.key.pem` (mode 0600) holds key and certificate and is what
- * counts; `root.pem` and `root.sha256` are written beside it for others to read. The folder is private to its owner.
+ * A root kept in `folder`, made on first use. `STEM.key.pem` (mode 0600) holds key and certificate and is what counts;
+ * `STEM.pem` and `STEM.sha256` are written beside it for others to read. The folder is private to its owner.
+ * @throws Fault - KEY_FILE_INVALID: the file is open to others or damaged
  */
-export async function loadOrCreateRoot(folder: string, surroundings: Surroundings): Promise<EmulatorRoot> {
-  const root = await rootOf(await keptSecret(folder, KEY_FILE, () => freshRoot(surroundings)), join(folder, KEY_FILE));
-  await replaceFile(join(folder, 'root.pem'), `${root.certificate.toString('pem')}\n`);
-  await replaceFile(join(folder, 'root.sha256'), `${root.sha256}\n`);
+export async function loadOrCreate(folder: string, kept: KeptRoot): Promise<EmulatorRoot> {
+  const name = `${kept.stem}.key.pem`;
+  const text = await keptSecret(folder, name, async () => pemOf(await kept.create()));
+  const root = await rootOf(text, join(folder, name), kept.signing);
+  await replaceFile(join(folder, `${kept.stem}.pem`), `${root.certificate.toString('pem')}\n`);
+  await replaceFile(join(folder, `${kept.stem}.sha256`), `${root.sha256}\n`);
   return root;
 }
 
-/** A new root as PEM: its key, then its certificate. */
-async function freshRoot(surroundings: Surroundings): Promise<string> {
-  const root = await createRoot(surroundings);
-  const pkcs8 = await webcrypto.subtle.exportKey('pkcs8', root.keys.privateKey);
-  return `${x509.PemConverter.encode(pkcs8, 'PRIVATE KEY')}\n${root.certificate.toString('pem')}\n`;
+/** A root as PEM: its key, then its certificate. */
+async function pemOf({ keys, certificate }: EmulatorRoot): Promise<string> {
+  const pkcs8 = await webcrypto.subtle.exportKey('pkcs8', keys.privateKey);
+  return `${x509.PemConverter.encode(pkcs8, 'PRIVATE KEY')}\n${certificate.toString('pem')}\n`;
 }
 
-async function rootOf(text: string, path: string): Promise<EmulatorRoot> {
+async function rootOf(text: string, path: string, signing: KeptRoot['signing']): Promise<EmulatorRoot> {
   const [key, der] = x509.PemConverter.decode(text);
   if (key === undefined || der === undefined)
     throw unusable(`${path} lacks its key or certificate; delete it to make a new root`);
   const certificate = new x509.X509Certificate(der);
-  const privateKey = await webcrypto.subtle.importKey('pkcs8', key, SIGNING, true, ['sign']);
-  const publicKey = await certificate.publicKey.export(SIGNING, ['verify'], webcrypto);
+  const privateKey = await webcrypto.subtle.importKey('pkcs8', key, signing, true, ['sign']);
+  const publicKey = await certificate.publicKey.export(signing, ['verify'], webcrypto);
   const probe = new Uint8Array(PROBE_BYTES);
-  const signature = await webcrypto.subtle.sign(SIGNING, privateKey, probe);
-  if (!(await webcrypto.subtle.verify(SIGNING, publicKey, signature, probe))) {
+  const signature = await webcrypto.subtle.sign(signing, privateKey, probe);
+  if (!(await webcrypto.subtle.verify(signing, publicKey, signature, probe))) {
     throw unusable(`${path} holds the key of another certificate; delete it to make a new root`);
   }
   return withFingerprint({ certificate, keys: { privateKey, publicKey } });

@@ -80,8 +80,9 @@ function permissionFlags(
   access: EnclaveAccess,
   measuredPath: string,
 ): readonly string[] {
-  const { scratch, programs } = access;
-  const readable = [measuredPath, ...(permissions.readPaths ?? []), ...(scratch === undefined ? [] : [scratch])];
+  const { scratch, programs, readPaths = [] } = access;
+  const given = [measuredPath, ...(permissions.readPaths ?? []), ...readPaths];
+  const readable = scratch === undefined ? given : [...given, scratch];
   return [
     ...ENCLAVE_FLAGS,
     '--permission',
