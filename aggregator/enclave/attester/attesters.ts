@@ -1,5 +1,6 @@
 import { Fault } from '#shared/fault/fault.ts';
 import type { Attester } from '../ports/attester.ts';
+import { azureCvmAttester } from './azure-cvm.ts';
 import type { AttesterDriver, AttesterOptions, AttesterPorts } from './driver.ts';
 import { gcpConfidentialSpaceAttester } from './gcp-confidential-space.ts';
 import { nitroAttester } from './nitro.ts';
@@ -18,6 +19,7 @@ const DRIVERS: readonly AttesterDriver[] = [
   sgxGramineAttester,
   sevSnpAttester,
   tdxAttester,
+  azureCvmAttester,
   tpmAttester,
 ];
 

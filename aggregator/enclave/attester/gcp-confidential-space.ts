@@ -10,6 +10,8 @@ const LAUNCHER_SOCKET = '/run/container_launcher/teeserver.sock';
 const TOKEN_URL = 'http://localhost/v1/token';
 const AUDIENCE = 'https://cloister.invalid';
 const TOKEN_BYTES_MAX = 32 * 1024;
+/** The launcher asks a verifier elsewhere. */
+const TOKEN_TIMEOUT_MS = 30_000;
 
 /**
  * Google Confidential Space, whose launcher gets a token from Google's verifier. Of type PKI: only that one carries the
@@ -26,6 +28,7 @@ export const gcpConfidentialSpaceAttester: AttesterDriver = {
         socketPath: device,
         json: { audience, token_type: 'PKI', nonces: [toHex(nonce)] },
         answerBytesMax: TOKEN_BYTES_MAX,
+        timeoutMs: TOKEN_TIMEOUT_MS,
       });
       const token = textOf(answer)?.trim() ?? '';
       if (!/^[\w-]+\.[\w-]+\.[\w-]+$/.test(token)) throw attesterFailed('the launcher answered with no token');

@@ -1,4 +1,4 @@
-import type { PcrValues } from '#shared/attestation/tpm/pcr.ts';
+import type { QuoteParts } from '#shared/attestation/tpm/quote.ts';
 import { toHex } from '#shared/bytes/bytes.ts';
 import { absence } from './device-file.ts';
 import type { AttesterOptions, AttesterPorts } from './driver.ts';
@@ -6,13 +6,6 @@ import { attesterFailed, failedAt, failureText } from './failure.ts';
 import type { ToolFolder } from './transport/tools.ts';
 
 /** A TPM by way of tpm2-tools (5.0 and later), which do what Node cannot: speak to its device. */
-
-/** A quote as the tools write it: TPMS_ATTEST, TPMT_SIGNATURE, and the registers that it covers. */
-export interface ToolQuote {
-  readonly quote: Uint8Array;
-  readonly signature: Uint8Array;
-  readonly pcrs: PcrValues;
-}
 
 /** The kernel's resource manager, which keeps the objects of one program apart from those of others. */
 const DEVICE = '/dev/tpmrm0';
@@ -43,21 +36,16 @@ export async function withTpmTools<T>(
   }
 }
 
-/** What is missing to speak to the TPM; `undefined` when nothing is. */
-export async function missingTpm(ports: AttesterPorts, options: AttesterOptions): Promise<string | undefined> {
-  if (options.tcti === undefined) {
-    const absent = await absence(ports.files, DEVICE);
-    if (absent !== undefined) return absent;
-  }
-  return missingAnswer(ports, options, ['tpm2_getcap', 'properties-fixed']);
-}
-
-/** Why the TPM does not carry out a command; `undefined` when it does. */
-export async function missingAnswer(
+/** Why the TPM cannot be reached, or does not carry out `command`; `undefined` when it does. */
+export async function missingFromTpm(
   ports: AttesterPorts,
   options: AttesterOptions,
   [program, ...args]: readonly [string, ...string[]],
 ): Promise<string | undefined> {
+  if (options.tcti === undefined) {
+    const absent = await absence(ports.files, DEVICE);
+    if (absent !== undefined) return absent;
+  }
   try {
     await withTpmTools(ports, options, (tools) => tools.run(program, ...args));
     return undefined;
@@ -70,9 +58,9 @@ export async function missingAnswer(
  * A quote by `key` (a handle, or the file of a saved context) over `qualifyingData`, which the TPM takes up to the size
  * of its longest digest.
  */
-export async function quoteBy(tools: ToolFolder, key: string, qualifyingData: Uint8Array): Promise<ToolQuote> {
+export async function quoteBy(tools: ToolFolder, key: string, qualifyingData: Uint8Array): Promise<QuoteParts> {
   const selection = `sha256:${QUOTED_PCRS.join(',')}`;
-  const inputs = ['-Q', '-c', key, '-l', selection, '-g', 'sha256', '-q', toHex(qualifyingData)];
+  const inputs = ['-c', key, '-l', selection, '-g', 'sha256', '-q', toHex(qualifyingData)];
   // The tool reads the registers itself, and fails when they are not those that the TPM quoted.
   await tools.run('tpm2_quote', ...inputs, '-m', 'quote', '-s', 'signature', '-o', 'pcrs', '-F', 'values');
   const values = await tools.read('pcrs', QUOTED_PCRS.length * DIGEST_BYTES);

@@ -4,7 +4,7 @@ import { readDeviceFile } from './device-file.ts';
 import type { AttesterDriver, AttesterOptions, AttesterPorts } from './driver.ts';
 import { attesterFailed } from './failure.ts';
 import { oneAtATime } from './one-at-a-time.ts';
-import { missingTpm, quoteBy, TPM_STRUCTURE_BYTES_MAX, withTpmTools } from './tpm-tools.ts';
+import { missingFromTpm, quoteBy, TPM_STRUCTURE_BYTES_MAX, withTpmTools } from './tpm-tools.ts';
 import type { ToolFolder } from './transport/tools.ts';
 
 /** Where the kernel shows what firmware and boot loader have measured; as a rule only root may read it. */
@@ -31,7 +31,7 @@ interface QuotingKey {
  */
 export const tpmAttester: AttesterDriver = {
   platform: 'tpm-quote',
-  missing: missingTpm,
+  missing: (ports, options) => missingFromTpm(ports, options, ['tpm2_getcap', 'properties-fixed']),
   async open(ports, options) {
     const key = await withTpmTools(ports, options, (tools) =>
       options.tpmKey === undefined ? makeKey(tools) : persistentKey(tools, options.tpmKey),
@@ -51,18 +51,18 @@ export const tpmAttester: AttesterDriver = {
 };
 
 async function persistentKey(tools: ToolFolder, handle: string): Promise<QuotingKey> {
-  await tools.run('tpm2_readpublic', '-Q', '-c', handle, '-f', 'der', '-o', 'ak');
+  await tools.run('tpm2_readpublic', '-c', handle, '-f', 'der', '-o', 'ak');
   return { name: handle, shown: { ak: await tools.read('ak', TPM_STRUCTURE_BYTES_MAX) } };
 }
 
 /** A restricted signing key under the TPM's endorsement key; it dies when the TPM is reset. */
 async function makeKey(tools: ToolFolder): Promise<QuotingKey> {
-  await tools.run('tpm2_createek', '-Q', '-G', 'ecc', '-c', 'ek.ctx');
+  await tools.run('tpm2_createek', '-G', 'ecc', '-c', 'ek.ctx');
   await forgetLoaded(tools);
-  await tools.run('tpm2_readpublic', '-Q', '-c', 'ek.ctx', '-q', 'parent');
+  await tools.run('tpm2_readpublic', '-c', 'ek.ctx', '-q', 'parent');
   await forgetLoaded(tools);
   const kind = ['-G', 'ecc', '-g', 'sha256', '-s', 'ecdsa'];
-  await tools.run('tpm2_createak', '-Q', '-C', 'ek.ctx', '-c', 'ak.ctx', ...kind, '-u', 'ak', '-f', 'tss');
+  await tools.run('tpm2_createak', '-C', 'ek.ctx', '-c', 'ak.ctx', ...kind, '-u', 'ak', '-f', 'tss');
   await forgetLoaded(tools);
   return {
     name: 'ak.ctx',

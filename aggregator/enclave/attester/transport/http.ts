@@ -13,28 +13,30 @@ export interface HttpRequest {
   /** Makes it a POST; sent as JSON. */
   readonly json?: unknown;
   readonly answerBytesMax: number;
+  readonly timeoutMs: number;
 }
-
-/** How long a service may take: the launcher of Confidential Space asks a verifier elsewhere. */
-export const HTTP_TIMEOUT_MS = 30_000;
 
 /** Sends over a connection of its own, without proxies and redirects. */
 export function sendHttp(request: HttpRequest): Promise<Uint8Array> {
-  const { url, socketPath, headers, json, answerBytesMax } = request;
+  const { url, socketPath, headers, json, answerBytesMax, timeoutMs } = request;
+  const [where, signal] = [socketPath ?? url, AbortSignal.timeout(timeoutMs)];
   return new Promise((resolve, reject) => {
     const sent = httpRequest(url, {
       agent: false,
       method: json === undefined ? 'GET' : 'POST',
       headers: { ...headers, ...(json === undefined ? {} : { 'content-type': 'application/json' }) },
-      signal: AbortSignal.timeout(HTTP_TIMEOUT_MS),
+      signal,
       ...(socketPath === undefined ? {} : { socketPath }),
     });
-    const fail = (cause: unknown) => reject(failedAt(`a request to ${socketPath ?? url}`, cause));
+    const fail = (cause: unknown) => {
+      const late = attesterFailed(`no answer from ${where} within ${timeoutMs} ms`, cause);
+      reject(signal.aborted ? late : failedAt(`a request to ${where}`, cause));
+    };
     sent.on('error', fail);
     sent.on('response', (response) => {
       bodyOf(response, answerBytesMax).then((body) => {
         if (response.statusCode === 200) resolve(body);
-        else fail(attesterFailed(`${socketPath ?? url} answered with status ${response.statusCode}`));
+        else fail(attesterFailed(`${where} answered with status ${response.statusCode}`));
       }, fail);
     });
     sent.end(json === undefined ? undefined : JSON.stringify(json));
