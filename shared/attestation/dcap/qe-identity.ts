@@ -1,4 +1,4 @@
-import { Type } from '@sinclair/typebox';
+import { type Static, Type } from '@sinclair/typebox';
 import { toHex, utf8 } from '../../bytes/bytes.ts';
 import { decodeJson } from '../../codec/json.ts';
 import { malformed } from '../malformed.ts';
@@ -48,6 +48,9 @@ const QeIdentitySchema = Type.Object({
   isvprodid: u16,
   tcbLevels: ComponentLevelsSchema,
 });
+
+/** A QE identity of version 2 as Intel signs it. */
+export type QeIdentityJson = Static<typeof QeIdentitySchema>;
 
 /** Parses a QE identity of version 2: the very text that is signed. Throws `MalformedInput`. */
 export function parseQeIdentity(text: string): QeIdentity {
