@@ -43,6 +43,11 @@ export interface AttributeRule {
   readonly type: 'boolean' | 'number' | 'text';
   /** What is demanded when the policy does not say. Left out: nothing is. */
   readonly otherwise?: boolean | number | string;
+  /**
+   * The default is demanded only of evidence in which another attribute has this value: for platforms on more than one
+   * kind of hardware. That attribute must be one that the verifier states of all evidence.
+   */
+  readonly onlyIf?: { readonly attribute: string; readonly equals: boolean | number | string };
   /** The code of a mismatch; `CLAIM_MISMATCH` when left out. */
   readonly code?: ReasonCode;
 }

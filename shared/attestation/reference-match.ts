@@ -43,9 +43,11 @@ function measurementReasons(claims: Claims, enclave: AcceptedEnclave, whose: str
 
 function attributeReasons(claims: Claims, enclave: AcceptedEnclave, whose: string): readonly Reason[] {
   const stated = enclave.attributes ?? {};
-  const defaults = Object.entries(vocabularyOf(claims.platform).attributes).flatMap(([name, { otherwise }]) =>
-    otherwise === undefined || Object.hasOwn(stated, name) ? [] : [[name, otherwise] as const],
-  );
+  const defaults = Object.entries(vocabularyOf(claims.platform).attributes).flatMap(([name, { otherwise, onlyIf }]) => {
+    if (otherwise === undefined || Object.hasOwn(stated, name)) return [];
+    if (onlyIf !== undefined && own(claims.attributes, onlyIf.attribute) !== onlyIf.equals) return [];
+    return [[name, otherwise] as const];
+  });
   return [...Object.entries(stated), ...defaults].flatMap(([name, wanted]): readonly Reason[] => {
     const found = own(claims.attributes, name);
     if (found === wanted) return [];

@@ -13,11 +13,11 @@ import { parseTpmDocument } from './document.ts';
 import { parseEventLog } from './event-log.ts';
 import type { AttestationKey } from './key.ts';
 import { descriptionReasons, parseAttestationKey } from './key.ts';
-import type { PcrBank } from './pcr.ts';
-import { PCR_BANK_NAMES, PCR_BANKS, PCR_COUNT } from './pcr.ts';
+import { PCR_BANK_NAMES } from './pcr.ts';
 import { nameOf } from './public.ts';
 import type { CheckedQuote } from './quote.ts';
 import { checkQuote } from './quote.ts';
+import { measurementsOf, registerNames } from './registers.ts';
 import { replayReasons } from './replay.ts';
 import { secureBootOf } from './secure-boot.ts';
 
@@ -120,32 +120,15 @@ const CERTIFIED =
   'certificates from the attestation key up to the pinned authority: signatures, names, validity, usages, revocation lists';
 const REPLAYED = 'the event log leads to the quoted registers that it measures into';
 
-/** Measurement names to values: `PCR7` of the SHA-256 bank, `SHA384_PCR7`, `SHA1_PCR7`. */
-export function measurementsOf(pcrs: TpmDocument['pcrs']): Readonly<Record<string, string>> {
-  return Object.fromEntries(
-    [...pcrs].flatMap(([bank, values]) =>
-      [...values].map(([index, value]) => [`${PREFIXES[bank]}${index}`, toHex(value)] as const),
-    ),
-  );
-}
-
-/** Names of all registers of a bank to the bytes of their values. */
-export function registerNames(bank: PcrBank): Readonly<Record<string, number>> {
-  const indices = Array.from({ length: PCR_COUNT }, (_, index) => index);
-  return Object.fromEntries(indices.map((index) => [`${PREFIXES[bank]}${index}`, PCR_BANKS[bank].bytes]));
-}
-
 /** The firmware's version, 16 digits of hex, its more significant half first. */
-export function firmwareText({ firmwareVersion }: TpmQuote): string {
+function firmwareText({ firmwareVersion }: TpmQuote): string {
   return firmwareVersion.toString(16).padStart(16, '0');
 }
 
 /** The more significant half of the version (TPM_PT_FIRMWARE_VERSION_1), which vendors count upwards. */
-export function firmwareLevel({ firmwareVersion }: TpmQuote): number {
+function firmwareLevel({ firmwareVersion }: TpmQuote): number {
   return Number(firmwareVersion >> 32n);
 }
-
-const PREFIXES: Readonly<Record<PcrBank, string>> = { sha1: 'SHA1_PCR', sha256: 'PCR', sha384: 'SHA384_PCR' };
 
 /** Registers that say what was started: firmware, boot loader, Secure Boot, kernel, integrity measurement, and our own. */
 const IDENTIFYING = [0, 4, 7, 8, 9, 10, 11, 14, 16, 23];
