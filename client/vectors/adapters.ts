@@ -1,4 +1,6 @@
 import { Fault } from '#shared/fault/fault.ts';
+import { azureVectors } from './azure.ts';
+import { intelSgxVectors, intelTdxVectors } from './intel.ts';
 import { nitroVectors } from './nitro.ts';
 import { nvidiaVectors } from './nvidia.ts';
 import { sevSnpVectors } from './sev-snp.ts';
@@ -9,7 +11,10 @@ import type { VectorPlatform } from './vector-platform.ts';
 /** Folder of the collection to the adapter that reads it. */
 const ADAPTERS: Readonly<Record<string, VectorPlatform>> = {
   'aws-nitro': nitroVectors,
+  'intel-sgx': intelSgxVectors,
+  'intel-tdx': intelTdxVectors,
   'tpm-quote': tpmVectors,
+  'azure-cvm': azureVectors,
   'amd-sev-snp': sevSnpVectors,
   'gcp-confidential-space': tokenVectors('gcp-confidential-space'),
   'azure-maa-jwt': tokenVectors('azure-maa-jwt'),

@@ -3,7 +3,7 @@ import { Value } from '@sinclair/typebox/value';
 import { expect } from 'chai';
 import { requiredFile } from '#client/vectors/files.ts';
 import type { Sample } from '#client/vectors/run.ts';
-import { intelRoot } from '#shared/attestation/dcap/anchors.ts';
+import { intelRoots } from '#shared/attestation/dcap/anchors.ts';
 import { splitCertificates } from '#shared/attestation/dcap/certificates.ts';
 import { type CollateralVerification, verifyCollateral } from '#shared/attestation/dcap/collateral.ts';
 import { parseSgxQuote, parseTdQuote, type Quote } from '#shared/attestation/dcap/quote.ts';
@@ -98,7 +98,7 @@ function verified(
   { at, collateral }: Rated,
   platform: keyof typeof COUNTS,
 ): Promise<CollateralVerification> {
-  const expected = { tee: platform === 'intel-tdx' ? 'TDX' : 'SGX', anchors: [intelRoot(platform)], platform } as const;
+  const expected = { tee: platform === 'intel-tdx' ? 'TDX' : 'SGX', anchors: intelRoots(platform), platform } as const;
   return verifyCollateral(requiredFile(files, collateral), expected, { atMs: Date.parse(at), crypto });
 }
 

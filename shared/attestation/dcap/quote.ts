@@ -35,7 +35,8 @@ const MAX_QUOTE_BYTES = 32 * 1024;
 const TEE_TYPES: Readonly<Record<Tee, number>> = { SGX: 0x00, TDX: 0x81 };
 /** ECDSA on P-256 with SHA-256, the only type that quoting enclaves of Intel use. */
 const ATTESTATION_KEY_ECDSA_P256 = 2;
-const INTEL_VENDOR_ID = '939a7233f79c4ca9940a0db3957f0607';
+/** Hexadecimal: the quoting enclaves that Intel makes. */
+export const INTEL_QE_VENDOR_ID = '939a7233f79c4ca9940a0db3957f0607';
 const HEADER_USER_DATA_BYTES = 20;
 
 /** Parses an SGX quote, see {@link parseQuote}. Throws `MalformedInput`. */
@@ -107,6 +108,6 @@ function readHeader(reader: ByteReader, tee: Tee): QuoteHeader & Pick<Quote, 've
   const [first, second] = [reader.u16(), reader.u16()];
   const svns = version === 3 ? { qeSvn: first, pceSvn: second } : { qeSvn: undefined, pceSvn: undefined };
   const vendor = toHex(reader.take(16));
-  if (vendor !== INTEL_VENDOR_ID) malformed(`quote of the QE vendor ${vendor}, who is not Intel`);
+  if (vendor !== INTEL_QE_VENDOR_ID) malformed(`quote of the QE vendor ${vendor}, who is not Intel`);
   return { version, ...svns, userData: reader.take(HEADER_USER_DATA_BYTES) };
 }

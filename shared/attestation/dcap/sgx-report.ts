@@ -1,3 +1,4 @@
+import { isBitSet } from './bits.ts';
 import { ByteReader } from './byte-reader.ts';
 
 /** Length of a report body in bytes. */
@@ -42,8 +43,7 @@ export const SGX_FLAGS = {
 
 /** Whether a flag of {@link SGX_FLAGS} is set. */
 export function hasSgxFlag({ attributes }: Pick<SgxReportBody, 'attributes'>, flag: keyof typeof SGX_FLAGS): boolean {
-  const bit = SGX_FLAGS[flag];
-  return ((attributes[bit >> 3] ?? 0) & (1 << (bit & 7))) !== 0;
+  return isBitSet(attributes, SGX_FLAGS[flag]);
 }
 
 /** Reads a report body that fills `bytes`; `what` names it in messages. Throws `MalformedInput`. */

@@ -1,3 +1,4 @@
+import { isBitSet } from './bits.ts';
 import { ByteReader } from './byte-reader.ts';
 
 /** Length of a TD report body in bytes, by its version: TDX 1.0, and 1.5, which adds two fields at the end. */
@@ -30,6 +31,22 @@ export interface TdReportBody {
   readonly teeTcbSvn2?: Uint8Array;
   /** Of TDX 1.5 only: digest of the service TDs bound to this one. 48 bytes. */
   readonly mrServiceTd?: Uint8Array;
+}
+
+/** Bits of `tdAttributes` by their numbers (Intel TDX Module 1.5 ABI Specification, "ATTRIBUTES"). */
+export const TD_FLAGS = { lass: 27, septVeDisable: 28, migratable: 29, pks: 30, kl: 31, perfmon: 63 } as const;
+
+/** The first bits of `tdAttributes`, the group TUD, "TD under debug": with any of them the host can look into the TD. */
+export const TUD_BITS = [0, 1, 2, 3, 4, 5, 6, 7] as const;
+
+/** Whether a flag of {@link TD_FLAGS} is set. */
+export function hasTdFlag({ tdAttributes }: Pick<TdReportBody, 'tdAttributes'>, flag: keyof typeof TD_FLAGS): boolean {
+  return isBitSet(tdAttributes, TD_FLAGS[flag]);
+}
+
+/** Whether any bit of {@link TUD_BITS} is set. */
+export function isUnderDebug({ tdAttributes }: Pick<TdReportBody, 'tdAttributes'>): boolean {
+  return TUD_BITS.some((bit) => isBitSet(tdAttributes, bit));
 }
 
 /** Reads a TD report body of `version` that fills `bytes`. Throws `MalformedInput`. */

@@ -1,52 +1,29 @@
 import { concat, equalBytes, toHex } from '../../bytes/bytes.ts';
 import type { Anchor } from '../anchor.ts';
-import type { Concern, TcbVerdict } from '../claims.ts';
 import type { Endorsement } from '../evidence.ts';
 import { attempt } from '../malformed.ts';
-import type { Platform } from '../platforms.ts';
 import type { Reason } from '../reasons.ts';
-import type { VerificationContext } from '../verification.ts';
 import type { Certificate } from '../x509/certificate.ts';
-import { isRevoked } from '../x509/crl.ts';
 import { ecSpki } from '../x509/spki.ts';
 import { splitCertificates } from './certificates.ts';
-import type { Collateral } from './collateral.ts';
-import { verifyCollateral } from './collateral.ts';
 import type { PckChain, PckVerification } from './pck.ts';
 import { verifyPckChain } from './pck.ts';
-import type { Quote, Tee } from './quote.ts';
-import type { SignatureData } from './signature-data.ts';
+import type { PlatformVerdict, QuoteContext } from './platform-verdict.ts';
+import { verifyPlatform } from './platform-verdict.ts';
+import type { Quote } from './quote.ts';
 import { CERTIFICATION } from './signature-data.ts';
-import { evaluateTcb } from './tcb.ts';
-import type { TdReportBody } from './td-report.ts';
 
-/** What a quote is verified under. */
-export interface QuoteContext extends VerificationContext {
-  /** The one whose roots are trusted for the quote. */
-  readonly platform: Platform;
-  /** The report of a TDX quote, which Intel's verdict depends on as well; `undefined` for SGX. */
-  readonly td: TdReportBody | undefined;
-}
-
-/** What was found out about a quote. It is authentic when there are no reasons and `basis` is there. */
+/** What was found out about a quote. It is authentic when there are no reasons; then `basis` is there. */
 export interface QuoteVerification {
   readonly reasons: readonly Reason[];
   /** What its authenticity rests on; `undefined` while its chain cannot be read or its root is not trusted. */
   readonly basis: QuoteBasis | undefined;
 }
 
-/** The trusted parts that a quote rests on. */
-export interface QuoteBasis {
+/** The trusted parts that a quote rests on. The span of validity is that of certificates and collateral together. */
+export interface QuoteBasis extends Omit<PlatformVerdict, 'reasons'> {
   readonly anchor: Anchor;
   readonly pck: PckChain;
-  readonly concerns: readonly Concern[];
-  /** Intel's verdict on the platform; `undefined` without collateral. */
-  readonly tcb: TcbVerdict | undefined;
-  readonly levels: Readonly<Record<string, number>>;
-  readonly details: Readonly<Record<string, string>>;
-  /** First and last second in which certificates and collateral are all valid, ms since 1970. */
-  readonly validFromMs: number;
-  readonly validUntilMs: number;
 }
 
 const SCHEME = { kind: 'ecdsa', hash: 'sha256', encoding: 'raw' } as const;
@@ -63,23 +40,23 @@ export async function verifyQuote(
   context: QuoteContext,
 ): Promise<QuoteVerification> {
   const pck = await verifyPck(quote, endorsements, context);
-  const anchor = pck.chain?.anchor;
-  const collateral = await verifyEndorsed(endorsements, anchor, context);
-  const { tcb, reasons: platformReasons } = appraisePlatform(quote.proof, pck.chain, collateral.collateral, context);
+  const bundle = endorsements.find(({ kind }) => kind === 'intel-collateral');
+  const quoted = { qeReport: quote.proof.qeReport, chain: pck.chain };
+  const { reasons: platformReasons, ...verdict } = await verifyPlatform(bundle?.bytes, quoted, context);
   const reasons = [
     ...endorsementReasons(endorsements),
     ...(await signatureReasons(quote, context)),
     ...bindingReasons(quote, context),
     ...(await qeReportReasons(quote, pck.leaf, context)),
     ...pck.reasons,
-    ...collateral.reasons,
     ...platformReasons,
   ];
-  if (pck.chain === undefined || anchor === undefined) return { reasons, basis: undefined };
-  const validity = validityOf(pck.chain, collateral.collateral);
-  const { concerns } = collateral;
-  const { verdict, levels = {}, details = {} } = tcb ?? {};
-  return { reasons, basis: { anchor, pck: pck.chain, concerns, tcb: verdict, levels, details, ...validity } };
+  if (pck.chain?.anchor === undefined) return { reasons, basis: undefined };
+  const { root, authority, leaf, anchor } = pck.chain;
+  const certificates = [root, authority, leaf];
+  const validFromMs = Math.max(verdict.validFromMs, ...certificates.map(({ notBeforeMs }) => notBeforeMs));
+  const validUntilMs = Math.min(verdict.validUntilMs, ...certificates.map(({ notAfterMs }) => notAfterMs));
+  return { reasons, basis: { ...verdict, validFromMs, validUntilMs, anchor, pck: pck.chain } };
 }
 
 /** What a quote has no use for is refused: a verdict must not depend on what was ignored. */
@@ -97,10 +74,10 @@ function endorsementReasons(endorsements: readonly Endorsement[]): readonly Reas
   return [...reasons, { code: 'COLLATERAL_MALFORMED', ...twice }];
 }
 
-async function signatureReasons({ proof, signed }: Quote, context: QuoteContext): Promise<readonly Reason[]> {
+async function signatureReasons({ proof, signed }: Quote, { crypto }: QuoteContext): Promise<readonly Reason[]> {
   const spki = ecSpki('p256', proof.attestationKey);
-  const held =
-    spki !== undefined && (await context.crypto.verifyCertificateSignature(SCHEME, spki, proof.signature, signed));
+  // A key that is no point of the curve verifies nothing.
+  const held = spki !== undefined && (await crypto.verifyCertificateSignature(SCHEME, spki, proof.signature, signed));
   return held ? [] : [{ code: 'SIGNATURE_INVALID', detail: 'the quote is not signed by its attestation key' }];
 }
 
@@ -127,6 +104,7 @@ async function qeReportReasons(
   return [{ code: 'QE_REPORT_SIGNATURE_INVALID', detail }];
 }
 
+/** The PCK chain of the quote, together with certificates that came next to it. */
 async function verifyPck(
   { proof }: Quote,
   endorsements: readonly Endorsement[],
@@ -136,78 +114,16 @@ async function verifyPck(
   const holdsCertificates = type === CERTIFICATION.pckCertificate || type === CERTIFICATION.pckChain;
   const own = holdsCertificates ? attempt(() => splitCertificates(bytes)) : undefined;
   if (own?.kind === 'refused') {
-    const detail = `certification data of the quote: ${own.reason.detail}`;
-    return { reasons: [{ code: 'CHAIN_INVALID', detail }], leaf: undefined, chain: undefined };
+    return withoutChain({ code: 'CHAIN_INVALID', detail: `certification data of the quote: ${own.reason.detail}` });
   }
   const given = endorsements.flatMap((endorsement) => (endorsement.kind === 'certificate' ? [endorsement.bytes] : []));
   const ders = [...(own?.value ?? []), ...given];
   if (ders.length > 0) return verifyPckChain(ders, context.platform, context);
-  const found = `certification data of type ${type}`;
   const detail = 'the PCK certificate is neither in the quote nor next to it';
-  const reason: Reason = { code: 'PCK_CERTIFICATE_MISSING', detail, found, wanted: 'type 4 or 5, or certificates' };
+  const found = `certification data of type ${type}`;
+  return withoutChain({ code: 'PCK_CERTIFICATE_MISSING', detail, found, wanted: 'type 5, or certificates next to it' });
+}
+
+function withoutChain(reason: Reason): PckVerification {
   return { reasons: [reason], leaf: undefined, chain: undefined };
-}
-
-async function verifyEndorsed(
-  endorsements: readonly Endorsement[],
-  anchor: Anchor | undefined,
-  { platform, td, anchors, atMs, crypto }: QuoteContext,
-): ReturnType<typeof verifyCollateral> {
-  const bundle = endorsements.find(({ kind }) => kind === 'intel-collateral');
-  if (bundle === undefined) return { reasons: [], concerns: [MISSING], collateral: undefined };
-  // Once the quote's own root is known no other will do: whoever holds another one must not speak for its platforms.
-  const tee: Tee = td === undefined ? 'SGX' : 'TDX';
-  const expected = { tee, anchors: anchor === undefined ? anchors : [anchor], platform };
-  return verifyCollateral(bundle.bytes, expected, { atMs, crypto });
-}
-
-const MISSING: Concern = {
-  code: 'COLLATERAL_MISSING',
-  detail: 'without collateral neither the TCB nor the quoting enclave nor revocation can be judged',
-};
-
-/** What Intel says of the platform: whether its certificates are revoked, and what its versions are worth. */
-function appraisePlatform(
-  { qeReport }: SignatureData,
-  chain: PckChain | undefined,
-  collateral: Collateral | undefined,
-  { td }: QuoteContext,
-) {
-  if (chain === undefined || collateral === undefined) return { tcb: undefined, reasons: [] };
-  const { fmspc, pceId, tcb: versions } = chain.platform;
-  const pck = { fmspc, pceId, components: versions.components, pceSvn: versions.pceSvn };
-  const tcb = evaluateTcb({ pck, qeReport, td }, collateral);
-  return { tcb, reasons: [...revocationReasons(chain, collateral), ...tcb.reasons] };
-}
-
-/** A list that did not come or cannot be read was reported with the collateral. */
-function revocationReasons({ leaf, authority }: PckChain, collateral: Collateral): readonly Reason[] {
-  const { pckCrl, rootCrl, pckCrlIssuer } = collateral;
-  const reasons: Reason[] = [];
-  if (pckCrlIssuer !== undefined && !isSameAuthority(authority, pckCrlIssuer)) {
-    const detail = 'the PCK revocation list is of another authority than the PCK certificate';
-    reasons.push({ code: 'CRL_INVALID', detail });
-  }
-  if (pckCrl !== undefined && isRevoked(pckCrl, leaf)) {
-    const detail = 'the PCK certificate is revoked: Intel no longer vouches for this platform';
-    reasons.push({ code: 'CERT_REVOKED', detail, found: `serial ${toHex(leaf.serial)}` });
-  }
-  if (rootCrl !== undefined && isRevoked(rootCrl, authority)) {
-    const detail = 'the authority of the PCK certificate is revoked';
-    reasons.push({ code: 'CERT_REVOKED', detail, found: `serial ${toHex(authority.serial)}` });
-  }
-  return reasons;
-}
-
-function isSameAuthority(one: Certificate, other: Certificate): boolean {
-  return equalBytes(one.subject, other.subject) && equalBytes(one.key.spki, other.key.spki);
-}
-
-function validityOf({ root, authority, leaf }: PckChain, collateral: Collateral | undefined) {
-  const certificates = [root, authority, leaf];
-  const { validFromMs = -Infinity, validUntilMs = Infinity } = collateral ?? {};
-  return {
-    validFromMs: Math.max(validFromMs, ...certificates.map(({ notBeforeMs }) => notBeforeMs)),
-    validUntilMs: Math.min(validUntilMs, ...certificates.map(({ notAfterMs }) => notAfterMs)),
-  };
 }

@@ -1,5 +1,6 @@
 import { EMPTY, toHex } from '../../bytes/bytes.ts';
 import type { Claims } from '../claims.ts';
+import { hasOtherBits } from '../dcap/bits.ts';
 import { PLATFORM_ATTRIBUTES, PLATFORM_LEVELS, platformClaims } from '../dcap/platform-claims.ts';
 import type { Quote } from '../dcap/quote.ts';
 import type { SgxReportBody } from '../dcap/sgx-report.ts';
@@ -64,19 +65,12 @@ function attributesOf(report: SgxReportBody): Claims['attributes'] {
     provision_key: hasSgxFlag(report, 'provisionKey'),
     einittoken_key: hasSgxFlag(report, 'einitTokenKey'),
     kss: hasSgxFlag(report, 'kss'),
-    unknown_attributes: hasUnknownFlags(report),
+    unknown_attributes: hasOtherBits(report.attributes.subarray(0, 8), Object.values(SGX_FLAGS)),
     mode64bit: hasSgxFlag(report, 'mode64bit'),
     isv_prod_id: report.isvProdId,
     misc_select: toHex(report.miscSelect),
     xfrm: toHex(report.attributes.subarray(8)),
   };
-}
-
-/** Whether a bit of FLAGS, bytes 0 to 7 of the attributes, is set that has no name here. */
-function hasUnknownFlags({ attributes }: SgxReportBody): boolean {
-  const known = new Uint8Array(8);
-  for (const bit of Object.values(SGX_FLAGS)) known[bit >> 3] = (known[bit >> 3] ?? 0) | (1 << (bit & 7));
-  return known.some((mask, index) => ((attributes[index] ?? 0) & ~mask) !== 0);
 }
 
 const CHECKS = [

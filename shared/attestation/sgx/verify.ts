@@ -1,4 +1,4 @@
-import { intelRoot } from '../dcap/anchors.ts';
+import { intelRoots } from '../dcap/anchors.ts';
 import { parseSgxQuote } from '../dcap/quote.ts';
 import { verifyQuote } from '../dcap/verify-quote.ts';
 import { attempt } from '../malformed.ts';
@@ -23,7 +23,7 @@ const verifySgx: EvidenceVerifier = async ({ document, endorsements }, context) 
 export const intelSgx: PlatformVerifier = {
   title: 'Intel SGX',
   verify: verifySgx,
-  anchors: [intelRoot('intel-sgx')],
+  anchors: intelRoots('intel-sgx'),
   vocabulary: SGX_VOCABULARY,
   reportDataBytes: 64,
 };

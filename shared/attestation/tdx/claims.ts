@@ -1,8 +1,10 @@
 import { EMPTY, toHex } from '../../bytes/bytes.ts';
 import type { Claims } from '../claims.ts';
+import { hasOtherBits } from '../dcap/bits.ts';
 import { PLATFORM_ATTRIBUTES, PLATFORM_LEVELS, platformClaims } from '../dcap/platform-claims.ts';
 import type { Quote } from '../dcap/quote.ts';
 import type { TdReportBody } from '../dcap/td-report.ts';
+import { hasTdFlag, isUnderDebug, TD_FLAGS, TUD_BITS } from '../dcap/td-report.ts';
 import type { QuoteBasis } from '../dcap/verify-quote.ts';
 import type { PolicyVocabulary } from '../platform.ts';
 
@@ -88,27 +90,15 @@ function measurementsOf(report: TdReportBody): Readonly<Record<string, string>> 
   };
 }
 
-/** Bits of ATTRIBUTES with a meaning here (Intel TDX Module 1.5 ABI Specification, "ATTRIBUTES"). */
-const TD_BITS = { lass: 27, sept_ve_disable: 28, migratable: 29, pks: 30, kl: 31, perfmon: 63 } as const;
-
-/** The group TUD, "TD under debug", fills byte 0: with any of its bits the host can look into the TD. */
-function isUnderDebug({ tdAttributes }: TdReportBody): boolean {
-  return tdAttributes[0] !== 0;
-}
-
 function attributesOf(report: TdReportBody): Claims['attributes'] {
   const { tdAttributes } = report;
-  const known = new Uint8Array(tdAttributes.length);
-  for (const bit of Object.values(TD_BITS)) known[bit >> 3] = (known[bit >> 3] ?? 0) | (1 << (bit & 7));
-  const isSet = (bit: number): boolean => ((tdAttributes[bit >> 3] ?? 0) & (1 << (bit & 7))) !== 0;
   return {
-    sept_ve_disable: isSet(TD_BITS.sept_ve_disable),
-    migratable: isSet(TD_BITS.migratable),
-    pks: isSet(TD_BITS.pks),
-    kl: isSet(TD_BITS.kl),
-    perfmon: isSet(TD_BITS.perfmon),
-    // Byte 0 is judged as debug.
-    unknown_td_attributes: tdAttributes.some((byte, index) => index > 0 && (byte & ~(known[index] ?? 0)) !== 0),
+    sept_ve_disable: hasTdFlag(report, 'septVeDisable'),
+    migratable: hasTdFlag(report, 'migratable'),
+    unknown_td_attributes: hasOtherBits(tdAttributes, [...TUD_BITS, ...Object.values(TD_FLAGS)]),
+    pks: hasTdFlag(report, 'pks'),
+    kl: hasTdFlag(report, 'kl'),
+    perfmon: hasTdFlag(report, 'perfmon'),
     td_attributes: toHex(tdAttributes),
     xfam: toHex(report.xfam),
     seam_attributes: toHex(report.seamAttributes),

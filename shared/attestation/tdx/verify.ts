@@ -1,4 +1,4 @@
-import { intelRoot } from '../dcap/anchors.ts';
+import { intelRoots } from '../dcap/anchors.ts';
 import { parseTdQuote } from '../dcap/quote.ts';
 import { verifyQuote } from '../dcap/verify-quote.ts';
 import type { Endorsement } from '../evidence.ts';
@@ -31,7 +31,7 @@ export async function verifyTdQuote(
 export const intelTdx: PlatformVerifier = {
   title: 'Intel TDX',
   verify: ({ document, endorsements }, context) => verifyTdQuote(document, endorsements, context),
-  anchors: [intelRoot('intel-tdx')],
+  anchors: intelRoots('intel-tdx'),
   vocabulary: TDX_VOCABULARY,
   reportDataBytes: 64,
 };
