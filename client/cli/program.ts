@@ -1,5 +1,6 @@
 import { Command, Option } from 'commander';
 import { mountDemo } from './commands/demo.ts';
+import { mountEndorsements } from './commands/endorsements.ts';
 import { mountEvidence } from './commands/evidence.ts';
 import { mountKeygen } from './commands/keygen.ts';
 import { mountMeasure } from './commands/measure.ts';
@@ -18,7 +19,7 @@ First steps:
   coordinator   keygen coordinator, study new, study check, study sign, study launch
   participant   keygen participant, study check, participant
   operator      enclave, host
-  anybody       demo, measure, evidence verify, release verify`;
+  anybody       demo, measure, evidence verify, endorsements fetch, release verify`;
 
 const SETTINGS_HELP = `
 Settings: a flag wins over its environment variable, which wins over ${CONFIG_FILE} (or the file of --config).`;
@@ -41,6 +42,7 @@ export function buildProgram(runtime: CliRuntime): Command {
     mountOperator,
     mountRelease,
     mountEvidence,
+    mountEndorsements,
     mountMeasure,
     mountDemo,
   ]) {

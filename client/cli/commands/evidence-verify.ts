@@ -1,5 +1,6 @@
 import type { Command } from 'commander';
 import { appraiseServed } from '#client/coordinator/attest-host.ts';
+import { withCached } from '#client/endorsements/choose.ts';
 import {
   type AppraisedEvidence,
   appraiseEvidence,
@@ -8,8 +9,10 @@ import {
 } from '#client/evidence/appraise-evidence.ts';
 import type { EvidenceFile } from '#client/evidence/evidence-file.ts';
 import { eatOf } from '#shared/attestation/eat.ts';
+import type { Evidence } from '#shared/attestation/evidence.ts';
 import { explainPassed, explainRefusal } from '#shared/attestation/explain.ts';
 import { Fault } from '#shared/fault/fault.ts';
+import { readCache } from '../endorsement-cache.ts';
 import { hexFlag, knownEvidenceIn, readEvidence, statedTimeMs } from '../evidence-input.ts';
 import { EXIT } from '../exit-code.ts';
 import { policiesOf, studyOf } from '../inputs.ts';
@@ -70,7 +73,7 @@ type Judged = AppraisedEvidence & { readonly asked: string };
 
 async function judged(context: CliContext, { evidence: shown, keys }: EvidenceFile): Promise<Judged> {
   const { crypto, nowMs, settings } = context;
-  const evidence = knownEvidenceIn(shown);
+  const evidence = await withEndorsements(knownEvidenceIn(shown), context);
   const policies = await policiesOf(context);
   const atMs = statedTimeMs(context) ?? nowMs();
   const binding = {
@@ -91,6 +94,18 @@ async function judged(context: CliContext, { evidence: shown, keys }: EvidenceFi
     reasons: [...failed, ...unbound],
     asked: 'It is bound to the study, and was not asked with a nonce of ours.',
   };
+}
+
+/** Adds what `--endorsements` holds and the evidence came without. */
+async function withEndorsements(evidence: Evidence, { settings, crypto }: CliContext): Promise<Evidence> {
+  const folder = settings.get(SETTINGS.endorsements);
+  if (folder === undefined) return evidence;
+  const cached = await readCache(folder);
+  return withCached(
+    evidence,
+    cached.map(({ endorsement }) => endorsement),
+    crypto,
+  );
 }
 
 function askedWith({ nonce, reportData }: RequiredBinding): string {
