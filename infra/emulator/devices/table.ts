@@ -2,11 +2,17 @@ import { Fault } from '#shared/fault/fault.ts';
 import type { DeviceMaker } from '../device.ts';
 import { gcpDevice } from './gcp.ts';
 import { nitroDevice } from './nitro.ts';
+import { sevSnpDevice } from './sev-snp.ts';
+import { sgxDevice } from './sgx.ts';
+import { tdxDevice } from './tdx.ts';
 import { tpmDevice } from './tpm.ts';
 
 /** Devices that the emulator can play, by the platform that they play; Azure by the processor below it too. */
 const DEVICES = {
   'aws-nitro': nitroDevice,
+  'amd-sev-snp': sevSnpDevice,
+  'intel-tdx': tdxDevice,
+  'intel-sgx': sgxDevice,
   'gcp-confidential-space': gcpDevice,
   'tpm-quote': tpmDevice,
 } satisfies Readonly<Record<string, DeviceMaker>>;
