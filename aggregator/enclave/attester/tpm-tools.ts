@@ -11,10 +11,10 @@ import type { ToolFolder } from './transport/tools.ts';
 const DEVICE = '/dev/tpmrm0';
 
 /**
- * The registers that a quote covers: all that the boot of a PC fills, and those of systemd. Not 10, which IMA goes on
- * extending: the registers read beside a quote would not always be those quoted.
+ * The registers that a quote covers: those that the boot of a PC fills, those of systemd, and the two for applications
+ * (16 and 23). Not 10, which IMA goes on extending: the registers read beside a quote would not always be those quoted.
  */
-export const QUOTED_PCRS = [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 11, 12, 13, 14, 15] as const;
+export const QUOTED_PCRS = [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 11, 12, 13, 14, 15, 16, 23] as const;
 
 const DIGEST_BYTES = 32;
 /** TPMS_ATTEST, TPMT_SIGNATURE and TPM2B_PUBLIC stay below it, with RSA-4096 keys too. */

@@ -23,7 +23,7 @@ export interface ToolFolder {
 /** How long a program may run. A TPM takes tens of milliseconds to sign, and up to seconds to make a key. */
 export const TOOL_TIMEOUT_MS = 30_000;
 const OUTPUT_BYTES_MAX = 256 * 1024;
-const WORDS_MAX = 200;
+const WORDS_MAX = 300;
 
 /**
  * Folders for programs on this machine, under the system's folder for temporary files and closed to other users.
@@ -61,9 +61,9 @@ function howItEnded(error: { readonly code?: unknown; readonly signal?: unknown;
   return typeof error.signal === 'string' ? `was ended by ${error.signal}` : `failed (${String(error.code)})`;
 }
 
-/** What a program said last, which is where tpm2-tools sum up; nothing but printable characters of it. */
+/** What a program said last: tpm2-tools name the error, then themselves. Nothing but printable characters of it. */
 function lastWords(stderr: string): string {
-  const line = stderr.trimEnd().split('\n').at(-1) ?? '';
-  const words = line.replaceAll(/[^ -~]/g, '').slice(0, WORDS_MAX);
+  const lines = stderr.trim().split('\n').slice(-2).join(' ');
+  const words = lines.replaceAll(/[^ -~]/g, '').slice(0, WORDS_MAX);
   return words === '' ? '' : `: ${words}`;
 }
