@@ -1,5 +1,6 @@
 import { Fault } from '#shared/fault/fault.ts';
 import type { DeviceMaker } from '../device.ts';
+import { azureSnpDevice, azureTdxDevice } from './azure.ts';
 import { gcpDevice } from './gcp.ts';
 import { nitroDevice } from './nitro.ts';
 import { sevSnpDevice } from './sev-snp.ts';
@@ -7,12 +8,14 @@ import { sgxDevice } from './sgx.ts';
 import { tdxDevice } from './tdx.ts';
 import { tpmDevice } from './tpm.ts';
 
-/** Devices that the emulator can play, by the platform that they play; Azure by the processor below it too. */
+/** Devices that the emulator can play, by the platform that they play; Azure's VMs on SEV-SNP, or else by name on TDX. */
 const DEVICES = {
   'aws-nitro': nitroDevice,
   'amd-sev-snp': sevSnpDevice,
   'intel-tdx': tdxDevice,
   'intel-sgx': sgxDevice,
+  'azure-cvm': azureSnpDevice,
+  'azure-cvm-tdx': azureTdxDevice,
   'gcp-confidential-space': gcpDevice,
   'tpm-quote': tpmDevice,
 } satisfies Readonly<Record<string, DeviceMaker>>;

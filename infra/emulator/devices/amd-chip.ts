@@ -1,0 +1,23 @@
+import type { Endorsement } from '#shared/attestation/evidence.ts';
+import type { Surroundings } from '../pki.ts';
+import type { SnpChip } from '../sev-snp/chip.ts';
+import { type AmdHierarchy, mintAmdCrl } from '../sev-snp/hierarchy.ts';
+import { loadOrCreateAmdHierarchy } from '../sev-snp/kept-hierarchy.ts';
+
+const HOUR_MS = 3_600_000;
+const CRL_VALID_MS = 30 * 24 * HOUR_MS;
+
+/** The authorities of the chips that are played: AMD's fourth generation. */
+export function keptAmdHierarchy(folder: string, surroundings: Surroundings): Promise<AmdHierarchy> {
+  return loadOrCreateAmdHierarchy(folder, 'Genoa', surroundings);
+}
+
+/** AMD's revocation list, which names nobody: an hour old, and good for a month. */
+export function amdCrl({ ark }: AmdHierarchy, { now }: Pick<Surroundings, 'now'>): Endorsement {
+  return { kind: 'crl', bytes: mintAmdCrl(ark, { validMs: [now() - HOUR_MS, now() + CRL_VALID_MS] }) };
+}
+
+/** The firmware of `chip` as the least that a policy accepts. */
+export function amdMinimums({ tcb }: SnpChip): Readonly<Record<string, number>> {
+  return Object.fromEntries(Object.entries(tcb).map(([component, svn]) => [`tcb.${component}`, svn]));
+}
