@@ -7,6 +7,7 @@ import type { Platform } from '../platforms.ts';
 import type { Reason } from '../reasons.ts';
 import type { EvidenceVerifier, VerificationContext } from '../verification.ts';
 import { refusedFor } from '../verification.ts';
+import { shownText } from './attributes.ts';
 import type { JsonObject } from './json.ts';
 import type { Jws, JwsAlgorithm } from './jws.ts';
 import { allowedAlgorithm, JWS_ALGORITHMS, parseJws } from './jws.ts';
@@ -87,8 +88,7 @@ function algorithmReasons(
   { algorithms }: TokenProfile,
 ): readonly Reason[] {
   if (algorithm !== undefined) return [];
-  const SHOWN = 16;
-  const found = token.algorithm.slice(0, SHOWN);
+  const found = shownText(token.algorithm);
   const detail = 'the token names an algorithm that its issuer does not use';
   return [{ code: 'ALG_NOT_ALLOWED', detail, found, wanted: algorithms.join(' or ') }];
 }
