@@ -67,19 +67,15 @@ function deviceFrom(
   if (nsm !== undefined && (attester !== undefined || values.device !== undefined)) {
     throw invalid('--nsm says both which device and where; leave --attester and --device out');
   }
-  const device = nsm ?? values.device;
-  const tcti = values['tpm-tcti'] ?? environment['TPM2TOOLS_TCTI'];
-  const tpmKey = values['tpm-key'];
-  const eventLog = values['tpm-event-log'];
   return {
     attester: nsm === undefined ? (attester ?? AUTO) : 'aws-nitro',
     device: {
-      ...(device === undefined ? {} : { device }),
-      ...(tcti === undefined ? {} : { tcti }),
-      ...(tpmKey === undefined ? {} : { tpmKey }),
-      ...(eventLog === undefined ? {} : { eventLog }),
-      ...(vmpl === undefined ? {} : { vmpl: integer('vmpl', vmpl, 0, VMPL_MAX) }),
-      ...(audience === undefined ? {} : { audience }),
+      device: nsm ?? values.device,
+      tcti: values['tpm-tcti'] ?? environment['TPM2TOOLS_TCTI'],
+      tpmKey: values['tpm-key'],
+      eventLog: values['tpm-event-log'],
+      vmpl: vmpl === undefined ? undefined : integer('vmpl', vmpl, 0, VMPL_MAX),
+      audience,
     },
   };
 }

@@ -1,4 +1,5 @@
 import { parse, YAMLError } from 'yaml';
+import { DEVICE_NAMES } from '#client/participant/attester.ts';
 import { Fault } from '#shared/fault/fault.ts';
 import { readInput } from './input-file.ts';
 import { LOG_LEVELS, type LogLevel } from './log.ts';
@@ -68,6 +69,31 @@ export const SETTINGS = {
   }),
   endorsements: define('endorsements', '--endorsements <folder>', 'folder of cached endorsements', {
     expected: 'the path of a folder',
+    decode: textOf,
+  }),
+  attester: define('attester', '--attester <name>', 'the device that vouches for this machine (auto: what is there)', {
+    expected: `one of ${DEVICE_NAMES.join(', ')}`,
+    decode: (value) => DEVICE_NAMES.find((name) => name === value),
+  }),
+  device: define('device', '--device <path>', 'where that device is, if not at its usual place', {
+    expected: 'a folder, a unix socket or a URL',
+    decode: textOf,
+  }),
+  vmpl: define('vmpl', '--vmpl <n>', 'privilege level that an SEV-SNP report is asked for', {
+    expected: 'an integer from 0 to 3',
+    decode: (value) => integerOf(value, 0, 3),
+  }),
+  tpmKey: define('tpmKey', '--tpm-key <handle>', 'persistent attestation key of the TPM (else one is made)', {
+    expected: 'a handle such as 0x81010002',
+    decode: textOf,
+  }),
+  tpmTcti: define('tpmTcti', '--tpm-tcti <tcti>', 'how tpm2-tools reach the TPM (device:/dev/tpmrm0)', {
+    expected: 'a TCTI of tpm2-tools',
+    decode: textOf,
+  }),
+  tpmEventLog: define('tpmEventLog', '--tpm-event-log <file>', "the TPM's measurement log (that of the kernel)", path),
+  audience: define('audience', '--audience <text>', 'audience of the tokens of Google Confidential Space', {
+    expected: 'a text',
     decode: textOf,
   }),
   logLevel: define<LogLevel>('logLevel', '--log-level <level>', `structured log on stderr: ${LOG_LEVELS.join(', ')}`, {

@@ -37,15 +37,15 @@ export interface AttesterOptions {
    * Where the device is, in place of its usual place: the folder of configfs-tsm or of Gramine, the unix socket of the
    * Nitro relay or of Google's launcher, the address of Azure's metadata service.
    */
-  readonly device?: string;
+  readonly device?: string | undefined;
   /** How tpm2-tools reach the TPM (their `TPM2TOOLS_TCTI`), such as `swtpm:port=2321`. Theirs to find by default. */
-  readonly tcti?: string;
+  readonly tcti?: string | undefined;
   /** Persistent handle of the attestation key, such as `0x81010002`. By default a key is made at each start. */
-  readonly tpmKey?: string;
+  readonly tpmKey?: string | undefined;
   /** Where the kernel shows the measurement log of a TPM's machine. */
-  readonly eventLog?: string;
+  readonly eventLog?: string | undefined;
   /** Privilege level (VMPL, 0 to 3) that an SEV-SNP report is asked for. The kernel's choice by default. */
-  readonly vmpl?: number;
+  readonly vmpl?: number | undefined;
   /** Audience that a token is asked for. */
-  readonly audience?: string;
+  readonly audience?: string | undefined;
 }

@@ -16,11 +16,12 @@ import { Fault } from '#shared/fault/fault.ts';
 import type { ParticipantKeys } from '#shared/keys/key-file.ts';
 import { floatBytes } from '#shared/model/parameters.ts';
 import { openSignedStudy, SIGNED_STUDY_BYTES_MAX } from '#shared/study/signed-study.ts';
-import type { Study } from '#shared/study/study.ts';
+import type { Study, StudyParticipant } from '#shared/study/study.ts';
 import { readInput, requireAbsent, writeNew } from '../input-file.ts';
 import { policiesOf } from '../inputs.ts';
 import { readParticipantKeys } from '../key-store.ts';
 import { pairs } from '../output.ts';
+import { DEVICE_SETTINGS, ownDeviceOf } from '../own-device.ts';
 import { type CliContext, type CliRuntime, withSettings } from '../runtime.ts';
 import { SETTINGS } from '../settings.ts';
 
@@ -42,6 +43,10 @@ Your policy
         platform: aws-nitro
         sha256: 64 hex digits
         emulated: true
+
+Your own evidence
+  Where the manifest demands evidence of you, the device of this machine gives it: --attester names it, or the first that
+  is present is taken. A manifest pins a TPM by its attestation key: give its handle with --tpm-key.
 
 Results
   --store   verified releases, one folder each; after a restart the participant goes on from the newest
@@ -69,6 +74,7 @@ export function mountParticipant(program: Command, runtime: CliRuntime): void {
     SETTINGS.standardise,
     SETTINGS.store,
     SETTINGS.out,
+    ...DEVICE_SETTINGS,
   );
 }
 
@@ -81,7 +87,9 @@ async function takePart(context: CliContext): Promise<void> {
   const keys = await readParticipantKeys(settings.need(SETTINGS.key), crypto);
   const policies = await ownPolicies(context);
   const folder = settings.need(SETTINGS.store);
-  const participant = idOf(study, keys);
+  const own = entryOf(study, keys);
+  const participant = own.id;
+  const attester = await ownDeviceOf(context, own);
   const name = trainerName(settings.get(SETTINGS.trainer) ?? 'layers');
   const { trainer, description } = await chooseTrainer(name, study, await readDataset(context));
   output.note(
@@ -90,7 +98,8 @@ async function takePart(context: CliContext): Promise<void> {
   try {
     const store = await diskReleaseStore(folder, crypto);
     const ports = nodePorts(host, (event) => tell(event, context));
-    const end = await participate({ study, participant, keys, policies, trainer, store }, ports, signal);
+    const evidence = attester === undefined ? {} : { attester };
+    const end = await participate({ study, participant, keys, policies, trainer, store, ...evidence }, ports, signal);
     if (end.kind === 'left' || end.release === undefined) return;
     const { weights, digest, round } = end.release;
     await writeResult(settings.get(SETTINGS.out), name, weights);
@@ -118,9 +127,9 @@ function tell(event: ParticipantEvent, { settings, output, stdout, log }: CliCon
 }
 
 /** Whom the manifest names with these keys. */
-function idOf(study: Study, keys: ParticipantKeys): string {
+function entryOf(study: Study, keys: ParticipantKeys): StudyParticipant {
   const own = study.participants.find(({ identityKey }) => equalBytes(identityKey, keys.identity.publicKey));
-  if (own !== undefined) return own.id;
+  if (own !== undefined) return own;
   throw new Fault('CONFIG_INVALID', '--key: the manifest names no participant with the identity key of this file');
 }
 

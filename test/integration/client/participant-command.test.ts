@@ -6,10 +6,12 @@ import { stringify } from 'yaml';
 import { runCli } from '#client/cli/main.ts';
 import { decodeStandardisation } from '#client/participant/standardisation-file.ts';
 import { momentsLayout } from '#client/trainer/standardisation.ts';
+import { nsmDevice } from '#infra/emulator/nsm-device.ts';
+import { serveNsm } from '#infra/emulator/nsm-server.ts';
 import { nodeCrypto } from '#shared/crypto/node.ts';
 import { encodeKeyFile } from '#shared/keys/key-file.ts';
 import { fakeRelease, fakeRound, grantOf, receiptOf, serve, takeBegin, takeChunks } from '#test/fakes/enclave-round.ts';
-import { FakeEnclave } from '#test/fakes/enclave-session.ts';
+import { FakeEnclave, type FakeSession } from '#test/fakes/enclave-session.ts';
 import { type FakeStudy, fakeStudy } from '#test/fakes/participant-study.ts';
 import { type FakePlatform, fakePlatform } from '#test/fakes/tee/enclave.ts';
 
@@ -114,6 +116,52 @@ describe('cloister participant', () => {
     expect(stdout).to.equal('');
     expect(stderr).to.include('EMULATED').and.include('Left the study');
     expect(enclave.failures).to.deep.equal([]);
+  });
+
+  describe('of whom the manifest demands evidence', () => {
+    beforeEach(async () => {
+      fake = fakeStudy(platform, { tensors: momentsLayout(2), demandsEvidence: true });
+      await enclave.close();
+      enclave = new FakeEnclave(platform, fake.study.digest);
+      origin = await enclave.listen();
+      await writeFile(join(folder, 'study.json'), fake.signed);
+      await rm(join(folder, 'mary.key'));
+      await writeFile(join(folder, 'mary.key'), encodeKeyFile({ ...fake.keys, kind: 'participant' }), { mode: 0o600 });
+    });
+    after(() => {
+      fake = fakeStudy(platform, { tensors: momentsLayout(2) });
+    });
+
+    it('shows the evidence of the device that it is told', async () => {
+      const surroundings = { now: () => platform.atMs, randomBytes: nodeCrypto.randomBytes };
+      const { root, pcrs } = platform;
+      const device = nsmDevice({ root, pcrs, surroundings, moduleId: 'i-0123456789abcdef0-enc0123456789abcdef0' });
+      const server = await serveNsm(device, join(folder, 'nsm.sock'));
+      const interrupt = new AbortController();
+      let shown: FakeSession['join']['evidence'] = null;
+      enclave.script = async (session) => {
+        shown = session.join.evidence;
+        interrupt.abort();
+        await session.expect('leave');
+      };
+      const { code } = await run(interrupt.signal, '--attester', 'aws-nitro', '--device', server.socketPath);
+      await server.close();
+      expect(code).to.equal(130);
+      expect(shown).to.have.property('platform', 'aws-nitro');
+      expect(shown).to.have.property('endorsements').that.deep.equals([]);
+    });
+
+    it('says what was looked for when this machine has no device', async () => {
+      const { code, stderr } = await run(new AbortController().signal, '--attester', 'intel-sgx');
+      expect(code).to.not.equal(0);
+      expect(stderr).to.include('ATTESTER_FAILED').and.include('there is no /dev/attestation/attestation_type');
+    });
+
+    it('refuses a device that it does not know', async () => {
+      const { code, stderr } = await run(new AbortController().signal, '--attester', 'sgx');
+      expect(code).to.equal(2);
+      expect(stderr).to.include('--attester: found sgx, expected one of auto, aws-nitro');
+    });
   });
 
   it('refuses an enclave that the policy file does not accept, with exit code 3', async () => {

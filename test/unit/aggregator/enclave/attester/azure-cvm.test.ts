@@ -3,10 +3,11 @@ import { azureCvmAttester } from '#enclave/attester/azure-cvm.ts';
 import type { AttesterOptions } from '#enclave/attester/driver.ts';
 import { QUOTED_PCRS } from '#enclave/attester/tpm-tools.ts';
 import type { HttpRequest } from '#enclave/attester/transport/http.ts';
+import { mintHclReport } from '#infra/emulator/azure/hcl.ts';
 import { parseAzureDocument } from '#shared/attestation/azure/document.ts';
 import { boundReportData } from '#shared/attestation/binding.ts';
 import { toBase64 } from '#shared/bytes/base64.ts';
-import { concat, textOf, toHex, utf8 } from '#shared/bytes/bytes.ts';
+import { textOf, toHex, utf8 } from '#shared/bytes/bytes.ts';
 import { nodeCrypto } from '#shared/crypto/node.ts';
 import { Fault } from '#shared/fault/fault.ts';
 import { attesterFailure, EmulatedTools, emulatedPorts } from '#test/fakes/tee/emulated-devices.ts';
@@ -17,14 +18,8 @@ const SERVICE = 'http://169.254.169.254';
 const TD_QUOTE = Uint8Array.from({ length: 300 }, (_, index) => index);
 const CLAIMS = utf8('{"keys":[]}');
 
-/** An HCL report about hardware of this kind (2: SEV-SNP, 4: TDX), in the zeros of its index. */
-function hclReport(kind: 2 | 4, hardwareReport: Uint8Array): Uint8Array {
-  const words = (...values: readonly number[]) => new Uint8Array(Uint32Array.from(values).buffer);
-  const area = concat(hardwareReport, new Uint8Array(1184 - hardwareReport.length));
-  const runtime = concat(words(20 + CLAIMS.length, 1, kind, 1, CLAIMS.length), CLAIMS);
-  const header = concat(utf8('HCLA'), words(2, 32 + area.length + runtime.length, 2, 0, 0, 0, 0));
-  const report = concat(header, area, runtime);
-  return concat(report, new Uint8Array(2600 - report.length));
+function snpReport(hardwareReport: Uint8Array): Uint8Array {
+  return mintHclReport({ hardware: 'SEV-SNP', hardwareReport, runtimeClaims: CLAIMS });
 }
 
 function pem(...certificates: readonly Uint8Array[]): string {
@@ -44,7 +39,7 @@ describe('azureCvmAttester', () => {
   let asked: HttpRequest[];
   let answers: Record<string, string>;
   beforeEach(() => {
-    hcl = hclReport(2, new Uint8Array(1184).fill(9));
+    hcl = snpReport(new Uint8Array(1184).fill(9));
     asked = [];
     answers = {
       [`${SERVICE}/metadata/THIM/amd/certification`]: JSON.stringify({
@@ -117,10 +112,10 @@ describe('azureCvmAttester', () => {
   it('asks for the certificates again only when another key signs', async () => {
     const attester = await open();
     await attester.attest(REPORT_DATA);
-    hcl = hclReport(2, new Uint8Array(1184).fill(9).fill(1, 0, 0x180));
+    hcl = snpReport(new Uint8Array(1184).fill(9).fill(1, 0, 0x180));
     await attester.attest(REPORT_DATA);
     expect(asked).to.have.length(1);
-    hcl = hclReport(2, new Uint8Array(1184).fill(9).fill(8, 0x180, 0x188));
+    hcl = snpReport(new Uint8Array(1184).fill(9).fill(8, 0x180, 0x188));
     await attester.attest(REPORT_DATA);
     expect(asked).to.have.length(2);
   });
@@ -146,7 +141,7 @@ describe('azureCvmAttester', () => {
   describe('on TDX', () => {
     const TD_REPORT = nodeCrypto.randomBytes(1024);
     beforeEach(() => {
-      hcl = hclReport(4, TD_REPORT);
+      hcl = mintHclReport({ hardware: 'TDX', hardwareReport: TD_REPORT, runtimeClaims: CLAIMS });
     });
 
     it("has the TD report quoted by the host's service", async () => {
