@@ -65,9 +65,14 @@ export function recordBoot(registers: TpmRegisters, boot: Boot): EventRecorder {
   recorder.measure(7, EVENT_TYPES.variable, secureBootVariable(boot.secureBoot));
   recorder.measure(4, EVENT_TYPES.action, utf8('Calling EFI Application from Boot Option'));
   for (const pcr of [0, 1, 2, 3, 4, 5, 6, 7]) recorder.measure(pcr, EVENT_TYPES.separator, new Uint8Array(4));
-  recorder.measure(4, EVENT_TYPES.application, utf8('path of the loader'), utf8(boot.loader));
+  recorder.measure(4, EVENT_TYPES.application, imageLoadEvent(), utf8(boot.loader));
   recorder.measure(8, EVENT_TYPES.ipl, utf8(`kernel_cmdline: ${boot.commandLine}\0`), utf8(boot.commandLine));
   return recorder;
+}
+
+/** UEFI_IMAGE_LOAD_EVENT of an image at no address and without a path: the digest is of the image, not of this. */
+function imageLoadEvent(): Uint8Array {
+  return new Uint8Array(4 * 8);
 }
 
 /** UEFI_VARIABLE_DATA of the variable SecureBoot. */

@@ -27,12 +27,12 @@ export interface HclReport {
 export const HCL_BYTES_MAX = 4096;
 
 /** IGVM_ATTEST_REQUEST type of the report in the vTPM, and version of what follows the hardware report. */
-export const HCL_REQUEST_TYPE = 2;
-export const HCL_RUNTIME_VERSION = 1;
+const REQUEST_TYPE = 2;
+const RUNTIME_VERSION = 1;
 
 /** Numbers of the hardware and of the hashes. */
-export const HCL_HARDWARE: Readonly<Record<number, AzureHardware>> = { 2: 'SEV-SNP', 4: 'TDX' };
-export const HCL_HASHES: Readonly<Record<number, DigestName>> = { 1: 'sha256', 2: 'sha384', 3: 'sha512' };
+const HARDWARE: Readonly<Record<number, AzureHardware>> = { 2: 'SEV-SNP', 4: 'TDX' };
+const HASHES: Readonly<Record<number, DigestName>> = { 1: 'sha256', 2: 'sha384', 3: 'sha512' };
 
 const SIGNATURE = 'HCLA';
 const HEADER_BYTES = 32;
@@ -62,7 +62,7 @@ function readHeader(reader: ByteReader): Pick<HclReport, 'version' | 'reportByte
   if (version !== 1 && version !== 2) return malformed(`HCL report of version ${version}, not 1 or 2`);
   const reportBytes = reader.u32();
   const type = reader.u32();
-  if (type !== HCL_REQUEST_TYPE) malformed(`HCL report of request type ${type}, not ${HCL_REQUEST_TYPE}`);
+  if (type !== REQUEST_TYPE) malformed(`HCL report of request type ${type}, not ${REQUEST_TYPE}`);
   const status = reader.u32();
   if (status !== 0) malformed(`HCL report with status ${status}: the paravisor could not make it`);
   reader.zeros(12);
@@ -76,9 +76,9 @@ interface RuntimeHeader extends Pick<HclReport, 'hardware' | 'hash'> {
 function readRuntimeHeader(reader: ByteReader): RuntimeHeader {
   const dataBytes = reader.u32();
   const version = reader.u32();
-  if (version !== HCL_RUNTIME_VERSION) malformed(`HCL runtime data of version ${version}`);
-  const hardware = HCL_HARDWARE[reader.u32()] ?? malformed('HCL report of hardware that is neither SEV-SNP nor TDX');
-  const hash = HCL_HASHES[reader.u32()] ?? malformed('HCL report with a hash that is not SHA-2');
+  if (version !== RUNTIME_VERSION) malformed(`HCL runtime data of version ${version}`);
+  const hardware = HARDWARE[reader.u32()] ?? malformed('HCL report of hardware that is neither SEV-SNP nor TDX');
+  const hash = HASHES[reader.u32()] ?? malformed('HCL report with a hash that is not SHA-2');
   const claimsBytes = reader.u32();
   if (dataBytes !== RUNTIME_HEADER_BYTES + claimsBytes) {
     malformed(`HCL runtime data of ${dataBytes} bytes around ${claimsBytes} of claims`);
