@@ -24,6 +24,8 @@ export type IssuerRole = 'tcb-signing' | 'pck-authority';
 export interface IssuerChain {
   readonly root: Certificate;
   readonly issuer: Certificate;
+  /** The issuer's common name; `undefined` where it has none, or more than one. */
+  readonly issuerName: string | undefined;
 }
 
 /** What came of verifying a chain; `chain` is there whenever it could be read. */
@@ -50,14 +52,14 @@ export async function verifyIssuerChain(
   const invalid = (detail: string): Reason => ({ code: 'COLLATERAL_CHAIN_INVALID', detail: `${what}: ${detail}` });
   const parsed = attempt(() => readChain(text));
   if (parsed.kind === 'refused') return { reasons: [invalid(parsed.reason.detail)], chain: undefined };
-  const { root, issuer } = parsed.value;
+  const { root, issuer, issuerName } = parsed.value;
   const path = await (role === 'tcb-signing' ? validatePath : validateAuthorityPath)([root, issuer], rules);
   const reasons = path.map((reason) => ({
     ...reason,
     code: CODES[reason.code] ?? 'COLLATERAL_CHAIN_INVALID',
     detail: `${what}: ${reason.detail}`,
   }));
-  if (role === 'tcb-signing' && commonName(issuer.subject) !== TCB_SIGNER) {
+  if (role === 'tcb-signing' && issuerName !== TCB_SIGNER) {
     reasons.push(invalid(`its certificate is not named ${TCB_SIGNER}`));
   }
   const sha256 = toHex(rules.crypto.digest('sha256', root.der));
@@ -72,7 +74,8 @@ function readChain(text: string): IssuerChain {
   const [first, second, ...others] = splitCertificates(utf8(text)).map(parseCertificate);
   if (first === undefined || second === undefined || others.length > 0) malformed('not two certificates');
   if (isSelfIssued(first) === isSelfIssued(second)) return malformed('not one root and one certificate below it');
-  return isSelfIssued(first) ? { root: first, issuer: second } : { root: second, issuer: first };
+  const [root, issuer] = isSelfIssued(first) ? [first, second] : [second, first];
+  return { root, issuer, issuerName: commonName(issuer.subject) };
 }
 
 function isSelfIssued({ issuer, subject }: Certificate): boolean {
