@@ -4,10 +4,12 @@ import { parseArgs } from 'node:util';
 import { decodeStandardisation, STANDARDISATION_BYTES_MAX } from '#client/participant/standardisation-file.ts';
 import type { ParticipantEvent } from '#client/sdk/index.ts';
 import { loadTensorBackend } from '#client/trainer/tensor-backend.ts';
+import { DEFAULT_PLATFORM, deviceMaker, EMULATED_PLATFORMS } from '#infra/emulator/devices/table.ts';
 import { assert, Fault } from '#shared/fault/fault.ts';
 import { floatsOf } from '#shared/model/parameters.ts';
+import { parseLine, type RunningAggregator, startEnclave, startHost } from './demo/aggregator.ts';
 import { scoreLocalOnly, scoreOf, scorePooled } from './demo/baselines.ts';
-import { type Child, Children, succeeded } from './demo/children.ts';
+import { Children, succeeded } from './demo/children.ts';
 import {
   type DemoReport,
   type HospitalReport,
@@ -19,7 +21,7 @@ import {
 import { type DemoSplit, readSource, type SplitFiles, splitForDemo, writeSplit } from './demo/split.ts';
 import { breastCancerStudy, FEATURE_COUNT, learningStudy, type StudyParts, standardiseStudy } from './demo/study.ts';
 import { type HostLine, Timings } from './demo/timings.ts';
-import { type DemoKeys, type EnclaveIdentity, Workspace } from './demo/workspace.ts';
+import { type DemoKeys, Workspace } from './demo/workspace.ts';
 
 const ROOT = join(import.meta.dirname, '..');
 const CLI = 'client/cli/main.ts';
@@ -29,8 +31,11 @@ const USAGE = `cloister demo: a whole federated study on this machine
 Four hospitals, each a process with data of its own, train one model through an attested enclave; then the model is
 compared with what each hospital reaches alone and with all data pooled, and every release is verified from files.
 
-  --out FOLDER   where the results go (default: .cloister/demo/TIME)
-  --help         this text
+  --out FOLDER      where the results go (default: .cloister/demo/TIME)
+  --platform NAME   the device to play below the enclave (default ${DEFAULT_PLATFORM}):
+                    ${EMULATED_PLATFORMS.slice(0, 4).join(', ')},
+                    ${EMULATED_PLATFORMS.slice(4).join(', ')}
+  --help            this text
 
 Ends with 0 when the federated model beat the mean of the hospitals alone, came within two points of the pooled
 model, and every release verified; with 2 for a wrong option; with 1 otherwise.
@@ -40,104 +45,15 @@ model, and every release verified; with 2 for a wrong option; with 1 otherwise.
 interface Demo {
   readonly workspace: Workspace;
   readonly children: Children;
+  /** The device to play. */
+  readonly platform: string;
   readonly timings: Timings;
   readonly split: DemoSplit;
   readonly files: SplitFiles;
 }
 
-interface RunningAggregator {
-  readonly url: string;
-  readonly queue: string;
-  readonly backend: string;
-}
-
 function say(text: string): void {
   process.stdout.write(`${text}\n`);
-}
-
-/** Resolves with the first line of a child that `pick` takes; throws when the child ends before. */
-function firstLine<T>(
-  children: Children,
-  options: Parameters<Children['start']>[0],
-  pick: (line: Readonly<Record<string, unknown>>) => T | undefined,
-): Promise<{ readonly child: Child; readonly found: T }> {
-  return new Promise((resolve, reject) => {
-    const child = children.start({
-      ...options,
-      line(line) {
-        options.line?.(line);
-        const found = pick(parseLine(line));
-        if (found !== undefined) resolve({ child, found });
-      },
-    });
-    void child.exited.then((code) =>
-      reject(
-        new Fault('CONNECTION_LOST', `${child.name} ended with code ${code} before it was ready:\n${child.tail()}`),
-      ),
-    );
-  });
-}
-
-function parseLine(line: string): Readonly<Record<string, unknown>> {
-  if (!line.startsWith('{')) return {};
-  const value: unknown = JSON.parse(line);
-  return typeof value === 'object' && value !== null ? { ...value } : {};
-}
-
-async function startEnclave({ workspace, children }: Demo): Promise<EnclaveIdentity & { readonly backend: string }> {
-  let identity: EnclaveIdentity | undefined;
-  const { found } = await firstLine(
-    children,
-    {
-      name: 'enclave',
-      args: [
-        'scripts/launch-enclave.ts',
-        '--emulator',
-        join(ROOT, '.cloister', 'emulator'),
-        '--listen',
-        workspace.socket('enclave.sock'),
-        '--boundary',
-        workspace.socket('boundary.sock'),
-      ],
-    },
-    (line) => {
-      if (typeof line['pcr0'] === 'string' && typeof line['rootSha256'] === 'string') {
-        identity = { pcr0: line['pcr0'], rootSha256: line['rootSha256'] };
-      }
-      return line['event'] === 'enclave-ready' ? String(line['backend']) : undefined;
-    },
-  );
-  assert(identity !== undefined, 'the launcher names the enclave before the enclave is ready');
-  return { ...identity, backend: found };
-}
-
-async function startHost({ workspace, children, timings }: Demo, backend: string): Promise<RunningAggregator> {
-  const { found } = await firstLine(
-    children,
-    {
-      name: 'host',
-      args: [
-        'aggregator/host/main.ts',
-        '--listen',
-        '127.0.0.1:0',
-        '--data',
-        workspace.path('host'),
-        '--keep-releases',
-        '64',
-        '--enclave-socket',
-        workspace.socket('enclave.sock'),
-        '--boundary-socket',
-        workspace.socket('boundary.sock'),
-        '--study',
-        workspace.manifestFile('standardise'),
-        '--study',
-        workspace.manifestFile('breast-cancer'),
-      ],
-      line: (line) => timings.host(parseLine(line) as HostLine),
-    },
-    (line) => (line['event'] === 'ready' ? line : undefined),
-  );
-  return { url: `http://127.0.0.1:${String(found['port'])}`, queue: String(found['queue']), backend };
 }
 
 /** How the hospitals take part in one study. */
@@ -256,25 +172,25 @@ async function scores(demo: Demo): Promise<Pick<DemoReport, 'hospitals' | 'feder
   return { hospitals, federated, pooled: await scorePooled(options, split.hospitals), testRows: split.test.rows };
 }
 
-async function prepare(workspace: Workspace, children: Children): Promise<Demo> {
+async function prepare(workspace: Workspace, children: Children, platform: string): Promise<Demo> {
   await workspace.prepare();
   const split = splitForDemo(await readSource());
   const files = await writeSplit(split, workspace.path('data'));
-  return { workspace, children, timings: new Timings(), split, files };
+  return { workspace, children, platform, timings: new Timings(), split, files };
 }
 
 async function run(demo: Demo): Promise<DemoReport> {
   const { workspace, files } = demo;
   const keys: DemoKeys = await workspace.makeKeys(files.hospitals);
   say('Starting the enclave. EMULATED: this run needs no TEE, so nothing protects it from this machine.');
-  const { backend, ...enclave } = await startEnclave(demo);
+  const { backend, ...enclave } = await startEnclave(demo, demo.platform);
   await workspace.writePolicy(enclave);
   const studies: readonly StudyParts[] = [standardiseStudy(), breastCancerStudy()];
   const digests: string[] = [];
   for (const parts of studies) digests.push(await workspace.writeStudy(parts, keys, enclave));
-  const aggregator = await startHost(demo, backend);
+  const aggregator = await startHost(demo, enclave, (line) => demo.timings.host(parseLine(line) as HostLine));
   say(
-    `Enclave measured (PCR0 ${enclave.pcr0.slice(0, 16)}…), tensors on ${backend}; host at ${aggregator.url}; queue: ${aggregator.queue}`,
+    `Enclave measured (${enclave.platform}, SHA-384 ${enclave.pcr0.slice(0, 16)}…), tensors on ${backend}; host at ${aggregator.url}; queue: ${aggregator.queue}`,
   );
   if (aggregator.queue === 'memory') {
     say(
@@ -308,16 +224,20 @@ async function run(demo: Demo): Promise<DemoReport> {
     verifications.push(...(await verifyReleases(demo, parts.study, digests[index] ?? '')));
   }
   say('Training the baselines: each hospital alone, and all data pooled.');
-  const platform = { name: 'aws-nitro', emulated: true };
+  const platform = { name: enclave.platform, emulated: true };
   return { platform, tensorBackend: backend, ...(await scores(demo)), rounds: demo.timings.reports(), verifications };
 }
 
 async function main(signal: AbortSignal): Promise<number> {
-  const { values } = parseArgs({ options: { out: { type: 'string' }, help: { type: 'boolean' } } });
+  const text = { type: 'string' } as const;
+  const { values } = parseArgs({ options: { out: text, platform: text, help: { type: 'boolean' } } });
   if (values.help === true) {
     process.stdout.write(USAGE);
     return 0;
   }
+  const { platform = DEFAULT_PLATFORM } = values;
+  // A name that is none is refused before anything is made.
+  deviceMaker(platform);
   const stamp = new Date().toISOString().replaceAll(/[:.]/g, '-');
   const workspace = new Workspace(values.out ?? join(ROOT, '.cloister', 'demo', stamp));
   const children = new Children(workspace.path('logs'));
@@ -325,7 +245,7 @@ async function main(signal: AbortSignal): Promise<number> {
     signal.addEventListener('abort', () => reject(new Fault('CONNECTION_LOST', 'interrupted')));
   });
   try {
-    const report = await Promise.race([prepare(workspace, children).then(run), interrupted]);
+    const report = await Promise.race([prepare(workspace, children, platform).then(run), interrupted]);
     await writeFile(workspace.path('report.json'), reportJson(report));
     await writeFile(workspace.path('report.txt'), reportText(report));
     say(`\n${reportText(report)}`);
@@ -348,6 +268,7 @@ process.exitCode = await main(interrupt.signal).catch((cause: unknown) => {
     return 130;
   }
   process.stderr.write(`cloister demo: ${cause instanceof Error ? cause.message : 'failed'}\n`);
-  const isUsage = cause instanceof Error && 'code' in cause && String(cause.code).startsWith('ERR_PARSE_ARGS');
+  const isUsage =
+    cause instanceof Error && 'code' in cause && /^ERR_PARSE_ARGS|^CONFIG_INVALID$/.test(String(cause.code));
   return isUsage ? 2 : 1;
 });

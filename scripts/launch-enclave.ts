@@ -2,15 +2,19 @@ import { spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
-import { launchEmulated } from '#infra/emulator/launch.ts';
+import { DEFAULT_PLATFORM, EMULATED_PLATFORMS } from '#infra/emulator/devices/table.ts';
+import { type LaunchOptions, launchEmulated } from '#infra/emulator/launch.ts';
 import { ALLOCATOR, ENCLAVE_FLAGS } from '#infra/runtime.ts';
 import { Fault } from '#shared/fault/fault.ts';
 import { buildEnclaveBundle, DEFAULT_BUNDLE } from './bundle.ts';
 
 const USAGE = `cloister enclave: launches the trusted part of the aggregator
 
-  --emulator FOLDER   play the Nitro device in software, with a root kept in FOLDER; nothing is then protected,
+  --emulator FOLDER   play a device in software, with the vendors' roots kept in FOLDER; nothing is then protected,
                       and everything that shows the enclave says EMULATED
+  --platform NAME     the device to play (default ${DEFAULT_PLATFORM}):
+                      ${EMULATED_PLATFORMS.slice(0, 4).join(', ')},
+                      ${EMULATED_PLATFORMS.slice(4).join(', ')}
   --nsm PATH          inside a Nitro enclave: the unix socket of infra/nitro/nsm-bridge.pl
   --bundle FILE       the enclave bundle to run; built from this checkout when left out
   --listen PATH|PORT  where participants' connections arrive
@@ -25,6 +29,7 @@ function parse() {
   const options = {
     help: { type: 'boolean' },
     emulator: text,
+    platform: text,
     nsm: text,
     bundle: text,
     listen: text,
@@ -59,9 +64,12 @@ async function main(): Promise<number> {
     process.stdout.write(USAGE);
     return 0;
   }
-  const { emulator, nsm, listen, boundary } = values;
+  const { emulator, platform, nsm, listen, boundary } = values;
   if ((emulator === undefined) === (nsm === undefined) || listen === undefined || boundary === undefined) {
     throw new Fault('CONFIG_INVALID', 'expected --listen, --boundary, and one of --emulator and --nsm; see --help');
+  }
+  if (platform !== undefined && emulator === undefined) {
+    throw new Fault('CONFIG_INVALID', '--platform says what to play; it needs --emulator');
   }
   for (const path of [listen, boundary]) if (!/^\d+$/.test(path)) requireFree(resolve(path));
   const bundle = values.bundle ?? (await buildEnclaveBundle(DEFAULT_BUNDLE)).path;
@@ -70,13 +78,18 @@ async function main(): Promise<number> {
   const args = ['--listen', door, '--boundary', resolve(boundary), ...positionals];
   return emulator === undefined
     ? onHardware(resolve(bundle), [...args, '--nsm', resolve(nsm ?? '')])
-    : emulated(resolve(bundle), resolve(emulator), args);
+    : emulated(
+        { bundlePath: resolve(bundle), folder: resolve(emulator), platform: platform ?? DEFAULT_PLATFORM },
+        args,
+      );
 }
 
-async function emulated(bundlePath: string, folder: string, args: readonly string[]): Promise<number> {
-  const enclave = await launchEmulated({ bundlePath, folder, args: ({ flags }) => [...args, ...flags] });
-  const { pcr0, rootSha256 } = enclave;
-  process.stdout.write(`${JSON.stringify({ event: 'enclave-launched', EMULATED: true, pcr0, rootSha256 })}\n`);
+/** Says what a policy has to name, and where the host finds endorsements, before the enclave says that it is ready. */
+async function emulated(options: Omit<LaunchOptions, 'args'>, args: readonly string[]): Promise<number> {
+  const enclave = await launchEmulated({ ...options, args: ({ flags }) => [...args, ...flags] });
+  const { platform, policy, pcr0, rootSha256, endorsementsFolder: endorsements } = enclave;
+  const launched = { event: 'enclave-launched', EMULATED: true, platform, pcr0, rootSha256, policy, endorsements };
+  process.stdout.write(`${JSON.stringify(launched)}\n`);
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => void enclave.process.stop());
   const { code } = await enclave.process.exited;
   return code ?? 1;

@@ -17,10 +17,15 @@ import { signStudy } from '#shared/study/signed-study.ts';
 import { readStudy } from '#shared/study/study.ts';
 import type { StudyParts } from './study.ts';
 
-/** Measurement and root of the enclave that runs, lower-case hex. */
+/** The enclave that runs, as its launcher describes it. */
 export interface EnclaveIdentity {
+  readonly platform: string;
+  /** SHA-384 of the bundle, lower-case hex. */
   readonly pcr0: string;
-  readonly rootSha256: string;
+  /** Accepts this enclave and no other. */
+  readonly policy: Readonly<Record<string, unknown>>;
+  /** Folder for the host's `--endorsements`, where verification needs some that evidence does not carry. */
+  readonly endorsements: string | undefined;
 }
 
 /** Everybody's keys in the demo; on a real study each party makes its own with `cloister keygen`. */
@@ -94,15 +99,8 @@ export class Workspace {
   }
 
   async writePolicy(enclave: EnclaveIdentity): Promise<void> {
-    await writeFile(this.policyFile, stringify(policyOf(enclave), { lineWidth: 0, aliasDuplicateObjects: false }));
+    await writeFile(this.policyFile, stringify(enclave.policy, { lineWidth: 0, aliasDuplicateObjects: false }));
   }
-}
-
-function policyOf({ pcr0, rootSha256 }: EnclaveIdentity): object {
-  return {
-    enclaves: [{ name: 'the bundle of this checkout', platform: 'aws-nitro', measurements: { PCR0: pcr0 } }],
-    roots: [{ name: 'EMULATED root of this machine', platform: 'aws-nitro', sha256: rootSha256, emulated: true }],
-  };
 }
 
 function manifestOf(parts: StudyParts, keys: DemoKeys, enclave: EnclaveIdentity): object {
@@ -120,7 +118,7 @@ function manifestOf(parts: StudyParts, keys: DemoKeys, enclave: EnclaveIdentity)
       identityKey: toBase64(identity.publicKey),
       releaseKey: toBase64(release.publicKey),
     })),
-    ...policyOf(enclave),
+    ...enclave.policy,
     rounds,
     aggregation,
     privacy: { kind: 'none', acknowledgedBy: 'the demo: its data are public' },
