@@ -1,3 +1,5 @@
+import { parseAzureDocument } from '#shared/attestation/azure/document.ts';
+import { parseHclReport } from '#shared/attestation/azure/hcl.ts';
 import { splitCertificates } from '#shared/attestation/dcap/certificates.ts';
 import { commonName } from '#shared/attestation/dcap/common-name.ts';
 import { parseSgxQuote, parseTdQuote, type Quote } from '#shared/attestation/dcap/quote.ts';
@@ -55,9 +57,20 @@ export function needsOf(evidence: Evidence, product: SnpProduct | undefined, cry
       return valueOf(attempt(() => intelNeeds(parseTdQuote(document), 'TDX')));
     case 'intel-sgx':
       return valueOf(attempt(() => intelNeeds(parseSgxQuote(document), 'SGX')));
+    case 'azure-cvm':
+      return azureNeeds(evidence, product ?? productIn(evidence, crypto));
     default:
       throw new Fault('CONFIG_INVALID', `evidence of ${platform} needs nothing that can be fetched for it`);
   }
+}
+
+/** The hardware's report lies within the paravisor's, or a quote beside it. */
+function azureNeeds({ document }: Evidence, product: SnpProduct | undefined): EndorsementNeeds {
+  const { hcl, tdQuote } = valueOf(attempt(() => parseAzureDocument(document)));
+  const { hardware, hardwareReport } = valueOf(attempt(() => parseHclReport(hcl)));
+  if (hardware === 'SEV-SNP') return amdNeeds(valueOf(attempt(() => parseSnpReport(hardwareReport))), product);
+  if (tdQuote === undefined) throw new Fault('CONFIG_INVALID', 'the evidence holds no quote of its trust domain');
+  return valueOf(attempt(() => intelNeeds(parseTdQuote(tdQuote), 'TDX')));
 }
 
 function amdNeeds(report: SnpReport, stated: SnpProduct | undefined): AmdNeeds {

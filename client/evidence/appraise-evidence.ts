@@ -1,5 +1,5 @@
 import { anchorsFor } from '#shared/attestation/anchors.ts';
-import { appraise } from '#shared/attestation/appraise.ts';
+import { appraise, NO_POLICY } from '#shared/attestation/appraise.ts';
 import type { Claims } from '#shared/attestation/claims.ts';
 import type { Evidence } from '#shared/attestation/evidence.ts';
 import type { AppraisalPolicy } from '#shared/attestation/policy.ts';
@@ -37,7 +37,7 @@ export async function appraiseEvidence(evidence: Evidence, rules: EvidenceRules)
   const verification = await verifyEvidence(evidence, { anchors: anchorsFor(policies), atMs, crypto });
   const { claims } = verification;
   const failed = verification.kind === 'refused' ? verification.reasons : [];
-  if (claims === undefined) return { reasons: failed, claims };
+  if (claims === undefined) return { reasons: [...failed, ...(policies.length === 0 ? [NO_POLICY] : [])], claims };
   return { reasons: [...failed, ...bindingReasons(claims, binding), ...appraise(claims, policies, atMs)], claims };
 }
 
