@@ -132,4 +132,5 @@ export const coCoEar: PlatformVerifier = {
   anchors: [],
   vocabulary: VOCABULARY,
   reportDataBytes: 64,
+  unprotected: 'an attestation result says what its verifier found, and need not be of a TEE',
 };

@@ -62,4 +62,5 @@ export const nvidiaNras: PlatformVerifier = {
   anchors: [],
   vocabulary: VOCABULARY,
   reportDataBytes: 32,
+  unprotected: 'it is about a GPU, and the memory of the machine around it stays open',
 };

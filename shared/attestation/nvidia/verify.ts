@@ -172,4 +172,5 @@ export const nvidiaGpu: PlatformVerifier = {
     identifiedBy: [['chip', 'vbios_version']],
   },
   reportDataBytes: 32,
+  unprotected: 'it is about a GPU, and the memory of the machine around it stays open',
 };
