@@ -73,7 +73,10 @@ export function spkiOf(key: KeyObject): Uint8Array {
   return new Uint8Array(createPublicKey(key).export({ type: 'spki', format: 'der' }));
 }
 
-/** DER of an X.509 v3 certificate (RFC 5280 section 4.1). */
+/**
+ * DER of an X.509 v3 certificate (RFC 5280 section 4.1). Written by hand, because libraries put a random serial number
+ * in the place of AMD's zero.
+ */
 export function writeCertificate(fields: CertificateFields): Uint8Array {
   const { serial, algorithm, issuer, validMs, subject, spki, extensions } = fields;
   const version = der(0xa0, der(0x02, Uint8Array.of(2)));

@@ -3,8 +3,10 @@ import { malformed } from '../malformed.ts';
 import type { GuestPolicy, PlatformInfo } from './flags.ts';
 import { guestPolicy, platformInfo } from './flags.ts';
 
-/** Bytes of every ATTESTATION_REPORT, and how many of them, from the first on, are signed. */
+/** Bytes of every ATTESTATION_REPORT. */
 export const SNP_REPORT_BYTES = 0x4a0;
+
+/** How many of them, from the first on, are signed. */
 export const SNP_SIGNED_BYTES = 0x2a0;
 
 /**
