@@ -54,9 +54,9 @@ function bodyOf(tcbInfo: Uint8Array, tdInfo: Uint8Array, reportData: Uint8Array)
 
 /** Why a quote is not about a TD report: each field of the quote that the report has with another value. */
 export function quotedReasons(quoted: TdReportBody, report: TdReportBody): readonly Reason[] {
-  const [own, wanted] = [quoted, report].map(fieldsOf);
-  return Object.entries(own ?? {}).flatMap(([name, value]): readonly Reason[] => {
-    const expected = wanted?.[name];
+  const wanted = fieldsOf(report);
+  return Object.entries(fieldsOf(quoted)).flatMap(([name, value]): readonly Reason[] => {
+    const expected = wanted[name];
     if (value === undefined || expected === undefined || equalBytes(value, expected)) return [];
     const detail = `the TD quote has another ${name} than the TD report`;
     return [{ code: 'TD_QUOTE_NOT_FOR_THIS_TD_REPORT', detail, found: toHex(value), wanted: toHex(expected) }];

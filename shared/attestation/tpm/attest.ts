@@ -32,6 +32,7 @@ const TPM_GENERATED = 0xff544347;
 const ATTEST_QUOTE = 0x8018;
 /** Bytes of a selection's bitmap: those of a PC's 24 registers, or of 32. */
 const SELECT_BYTES = { least: 3, most: 4 } as const;
+const BITS = [0, 1, 2, 3, 4, 5, 6, 7];
 
 /** Parses the TPMS_ATTEST of a quote, which must fill `bytes`. Throws `MalformedInput`. */
 export function parseQuote(bytes: Uint8Array): TpmQuote {
@@ -82,9 +83,8 @@ function readBitmap(reader: TpmReader): readonly number[] {
   if (size < SELECT_BYTES.least || size > SELECT_BYTES.most) {
     malformed(`TPMS_ATTEST: a register bitmap of ${size} bytes`);
   }
-  const bitmap = reader.bytes(size);
-  const indices = Array.from({ length: 8 * size }, (_, index) => index).filter(
-    (index) => ((bitmap[index >> 3] ?? 0) & (1 << (index & 7))) !== 0,
+  const indices = [...reader.bytes(size)].flatMap((byte, at) =>
+    BITS.filter((bit) => (byte & (1 << bit)) !== 0).map((bit) => 8 * at + bit),
   );
   if (indices.some((index) => index >= PCR_COUNT)) malformed('TPMS_ATTEST: a register that no PC has is selected');
   return indices;

@@ -1,4 +1,4 @@
-import { concat, equalBytes, toHex } from '../../bytes/bytes.ts';
+import { equalBytes, toHex } from '../../bytes/bytes.ts';
 import type { CryptoPort, DigestName } from '../../crypto/port.ts';
 import type { Reason } from '../reasons.ts';
 
@@ -65,7 +65,7 @@ export function pcrReasons(
     return [{ code: 'PCR_DIGEST_MISMATCH', detail, found, wanted: [...names].join(' ') }];
   }
   // TPM 2.0 part 3 section 18.4 (TPM2_Quote): the selected values in the order of the selections, ascending in each.
-  const digest = crypto.digest(hash, concat(...selected.flatMap(({ value }) => (value === undefined ? [] : [value]))));
+  const digest = crypto.digest(hash, ...selected.map(({ value }) => value).filter((value) => value !== undefined));
   if (equalBytes(digest, quoted.pcrDigest)) return [];
   const detail = 'the register values do not have the digest that the TPM signed';
   return [{ code: 'PCR_DIGEST_MISMATCH', detail, found: toHex(digest), wanted: toHex(quoted.pcrDigest) }];

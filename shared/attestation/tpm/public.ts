@@ -1,5 +1,6 @@
 import { concat, u32be } from '../../bytes/bytes.ts';
 import type { CryptoPort, DigestName } from '../../crypto/port.ts';
+import { assert } from '../../fault/fault.ts';
 import { malformed } from '../malformed.ts';
 import { ecSpki, rsaSpki } from '../x509/spki.ts';
 import { algorithmText } from './pcr.ts';
@@ -92,7 +93,8 @@ function readRsa(reader: TpmReader): Key {
   const top = modulus[0] ?? 0;
   if (!RSA_BITS.includes(bits) || modulus.length !== bits / 8 || top < 0x80) malformed(`TPMT_PUBLIC of RSA-${bits}`);
   const spki = rsaSpki(modulus, u32be(exponent === 0 ? DEFAULT_EXPONENT : exponent));
-  return { kind: 'rsa', spki: spki ?? malformed('TPMT_PUBLIC with an RSA key that is none') };
+  assert(spki !== undefined, 'a modulus of full width has no SubjectPublicKeyInfo');
+  return { kind: 'rsa', spki };
 }
 
 function readEcc(reader: TpmReader): Key {

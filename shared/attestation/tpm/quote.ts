@@ -1,4 +1,4 @@
-import type { CertificateSignature, CryptoPort } from '../../crypto/port.ts';
+import type { CertificateSignature, CryptoPort, DigestName } from '../../crypto/port.ts';
 import { attempt } from '../malformed.ts';
 import type { Reason } from '../reasons.ts';
 import type { TpmQuote } from './attest.ts';
@@ -67,18 +67,26 @@ async function signatureReasons(
     const detail = 'the quote is signed over a hash that is not allowed';
     return [{ code: 'ALG_NOT_ALLOWED', detail, found: algorithmText(signature.hash), wanted: 'SHA-256 or SHA-384' }];
   }
-  if ((signature.scheme === 'rsassa') !== (key.kind === 'rsa')) {
+  const proof = proofOf(signature, key.kind, hash);
+  if (proof === undefined) {
     const detail = 'the quote is signed in a scheme that is not one of its key';
     return [{ code: 'ALG_NOT_ALLOWED', detail, found: signature.scheme, wanted: `one of a key of kind ${key.kind}` }];
   }
-  const scheme: CertificateSignature =
-    key.kind === 'rsa' ? { kind: 'rsa-pkcs1', hash } : { kind: 'ecdsa', hash, encoding: 'raw' };
-  const raw = rawSignature(signature, key.kind);
+  const { scheme, raw } = proof;
   if (raw !== undefined && (await crypto.verifyCertificateSignature(scheme, key.spki, raw, message))) return [];
   return [{ code, detail: 'the TPM quote is not signed by the attestation key' }];
 }
 
-function rawSignature(signature: TpmSignature, kind: AttestationKey['kind']): Uint8Array | undefined {
-  if (signature.scheme === 'rsassa') return signature.signature;
-  return kind === 'rsa' ? undefined : fixedWidth(signature.r, signature.s, SCALAR_BYTES[kind]);
+/** How a signature is verified by a key of `kind`; `undefined` where it is not one by such a key. */
+function proofOf(
+  signature: TpmSignature,
+  kind: AttestationKey['kind'],
+  hash: DigestName,
+): { readonly scheme: CertificateSignature; readonly raw: Uint8Array | undefined } | undefined {
+  if (signature.scheme === 'rsassa') {
+    return kind === 'rsa' ? { scheme: { kind: 'rsa-pkcs1', hash }, raw: signature.signature } : undefined;
+  }
+  if (kind === 'rsa') return undefined;
+  const raw = fixedWidth(signature.r, signature.s, SCALAR_BYTES[kind]);
+  return { scheme: { kind: 'ecdsa', hash, encoding: 'raw' }, raw };
 }

@@ -46,8 +46,8 @@ function startupLocality({ pcr, content }: TpmEvent): number | undefined {
   const { length } = STARTUP_LOCALITY;
   if (pcr !== 0 || content.length !== length + 1) return undefined;
   if (!equalBytes(content.subarray(0, length), STARTUP_LOCALITY)) return undefined;
-  const locality = content[length] ?? 0;
-  return LOCALITIES.includes(locality) ? locality : malformed(`event log: startup from locality ${locality}`);
+  const locality = LOCALITIES.find((known) => known === content[length]);
+  return locality ?? malformed(`event log: startup from locality ${content[length]}`);
 }
 
 /**

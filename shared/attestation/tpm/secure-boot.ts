@@ -29,18 +29,17 @@ export function secureBootOf(
   bank: PcrBank,
   crypto: Pick<CryptoPort, 'digest'>,
 ): boolean | undefined {
-  const digestOf = (hex: string): Uint8Array => crypto.digest(bank, bytesOf(hex));
-  const [off, on] = ['00', '01'].map((value) => crypto.digest(bank, concat(bytesOf(VARIABLE), bytesOf(value))));
-  const separators = SEPARATORS.map(digestOf);
+  const variable = (value: number): Uint8Array => crypto.digest(bank, concat(bytesOf(VARIABLE), Uint8Array.of(value)));
+  const [off, on] = [variable(0), variable(1)];
+  const separators = SEPARATORS.map((content) => crypto.digest(bank, bytesOf(content)));
   const measured = events
     .filter(({ pcr, type }) => pcr === SECURE_BOOT_PCR && type !== NO_ACTION)
-    .flatMap(({ digests }) => digests.get(bank) ?? []);
+    .map(({ digests }) => digests.get(bank))
+    .filter((digest) => digest !== undefined);
   const end = measured.findIndex((digest) => separators.some((separator) => equalBytes(separator, digest)));
   const byFirmware = measured.slice(0, Math.max(end, 0));
-  const count = (wanted: Uint8Array | undefined): number =>
-    byFirmware.filter((digest) => wanted !== undefined && equalBytes(digest, wanted)).length;
-  if (count(on) + count(off) !== 1) return undefined;
-  return count(on) === 1;
+  const [only, ...others] = byFirmware.filter((digest) => equalBytes(digest, on) || equalBytes(digest, off));
+  return only === undefined || others.length > 0 ? undefined : equalBytes(only, on);
 }
 
 function bytesOf(hex: string): Uint8Array {

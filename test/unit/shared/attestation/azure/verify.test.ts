@@ -67,6 +67,12 @@ describe('Azure confidential VM verifier', () => {
     expect(await refusal(snp, { hcl: { rest: EMPTY } })).to.deep.equal([]);
   });
 
+  it('claims no user data where the firmware has no such claim', async () => {
+    const result = await verifyVm(snp, { rewriteRuntime: (claims) => ({ ...claims, 'user-data': undefined }) });
+    expect(result.kind).to.equal('verified');
+    expect(result.claims?.attributes).to.not.have.property('user_data');
+  });
+
   it('refuses runtime claims that the hardware does not vouch for', async () => {
     for (const vm of [snp, tdx]) {
       const result = await verifyVm(vm, { alterClaims: (claims) => flipped(claims, 30) });

@@ -125,6 +125,7 @@ describe('TPMT_PUBLIC reader', () => {
     expect(at(16, 1024, rsa.ak.area)).to.contain('RSA-1024');
     expect(at(16, 3072, rsa.ak.area)).to.contain('RSA-3072');
     expect(written(flipped(rsa.ak.area, 24, 0x80))).to.contain('RSA-2048');
+    expect(written(concat(rsa.ak.area.subarray(0, 22), counted(EMPTY)))).to.contain('RSA-2048');
     expect(written(concat(machine.ak.area, Uint8Array.of(0)))).to.contain('left over');
     expect(written(new Uint8Array(1025))).to.contain('at most 1024');
     const head = machine.ak.area.subarray(0, 20);

@@ -135,11 +135,14 @@ describe('TPM quote verifier', () => {
   it('refuses a scheme that is not read, and one that is not for the key', async () => {
     const pss = (bytes: Uint8Array): Uint8Array => concat(Uint8Array.of(0x00, 0x16), bytes.subarray(2));
     expect(await refusal({ alterSignature: pss }, rsa)).to.deep.equal(['MALFORMED']);
-    const { signature } = partsOf(rsa);
-    expect(await refusal({ alterSignature: () => signature })).to.deep.equal([
-      'ALG_NOT_ALLOWED',
-      'SIGNING_KEY_KIND_MISMATCH',
-    ]);
+    for (const [on, other] of [
+      [machine, rsa],
+      [rsa, machine],
+    ] as const) {
+      const { signature } = partsOf(other);
+      const codes = await refusal({ alterSignature: () => signature }, on);
+      expect(codes).to.deep.equal(['ALG_NOT_ALLOWED', 'SIGNING_KEY_KIND_MISMATCH']);
+    }
   });
 
   it('refuses SHA-1 and SHA-512 under a signature', async () => {
