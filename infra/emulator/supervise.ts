@@ -90,7 +90,8 @@ function permissionFlags(
     ...(scratch === undefined ? [] : [`--allow-fs-write=${scratch}`]),
     ...(permissions.workers === true ? ['--allow-worker'] : []),
     ...(permissions.addons === true ? ['--allow-addons'] : []),
-    ...(programs === undefined ? [] : ['--allow-child-process']),
+    // Node warns of this permission at each start; that programs are needed is said in our README.
+    ...(programs === undefined ? [] : ['--allow-child-process', '--disable-warning=PERM0002']),
   ];
 }
 

@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import { EMULATED_PLATFORMS } from '#infra/emulator/devices/table.ts';
 import { PARAMETERS } from '#test/fakes/aggregator/scene.ts';
-import { WholeAggregator } from '#test/fakes/aggregator/whole-study.ts';
+import { WholeAggregator, type WholeStudy } from '#test/fakes/aggregator/whole-study.ts';
 import { requireSwtpm } from '#test/fakes/tee/swtpm.ts';
 
 const ROUNDS = 2;
@@ -12,17 +12,29 @@ const MEAN = 2.5;
 for (const platform of EMULATED_PLATFORMS) {
   describe(`a whole study in the enclave bundle on the emulated device of ${platform}`, function () {
     this.timeout(30_000);
-    let aggregator: WholeAggregator | undefined;
+    let aggregator: WholeAggregator;
+    let whole: WholeStudy;
 
-    before(function () {
+    before(async function () {
       if (platform === 'tpm-quote') requireSwtpm(this);
+      aggregator = await WholeAggregator.launch(platform);
+      whole = await aggregator.serve({ participants: 2, rounds: { count: ROUNDS }, parameters: PARAMETERS });
     });
     after(() => aggregator?.stop());
 
+    it('is refused by who expects other code, and by who trusts the vendors alone', async () => {
+      const { policy } = aggregator.enclave;
+      const [accepted] = policy.enclaves;
+      if (accepted === undefined) throw new Error('a policy without an enclave');
+      expect(await whole.reasonsUnder(policy)).to.deep.equal([]);
+      const measurements = mapValues(accepted.measurements, (value) => value.replaceAll(/./g, 'a'));
+      const otherCode = { ...policy, enclaves: [{ ...accepted, measurements }] };
+      expect(await whole.reasonsUnder(otherCode)).to.include('MEASUREMENT_MISMATCH');
+      expect(await whole.reasonsUnder({ enclaves: policy.enclaves })).to.deep.equal(['CHAIN_UNTRUSTED_ROOT']);
+    });
+
     it('is attested by everybody, ends with the mean of the updates, and leaves releases that verify offline', async () => {
-      aggregator = await WholeAggregator.launch(platform);
       const { enclave } = aggregator;
-      const whole = await aggregator.serve({ participants: 2, rounds: { count: ROUNDS }, parameters: PARAMETERS });
       const taking = VALUES.map((value, index) => whole.takePart(index, { value }));
       const attested = await whole.start();
       expect(attested.claims.platform).to.equal(enclave.platform);
@@ -39,4 +51,11 @@ for (const platform of EMULATED_PLATFORMS) {
       }
     });
   });
+}
+
+function mapValues(
+  record: Readonly<Record<string, string>>,
+  change: (value: string) => string,
+): Readonly<Record<string, string>> {
+  return Object.fromEntries(Object.entries(record).map(([name, value]) => [name, change(value)]));
 }

@@ -3,7 +3,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { PassThrough } from 'node:stream';
-import { attestHost } from '#client/coordinator/attest-host.ts';
+import { appraiseServed, attestHost } from '#client/coordinator/attest-host.ts';
 import { HostApi } from '#client/coordinator/host-api.ts';
 import { buildOrder } from '#client/coordinator/order.ts';
 import { decodeServedEvidence } from '#client/evidence/evidence-file.ts';
@@ -19,6 +19,7 @@ import { type RunningHost, startHost } from '#host/host.ts';
 import { readHostOptions } from '#host/options.ts';
 import { type EmulatedEnclave, launchEmulated } from '#infra/emulator/launch.ts';
 import type { AttestedAggregator } from '#shared/attestation/attested.ts';
+import type { AppraisalPolicy } from '#shared/attestation/policy.ts';
 import { nodeCrypto } from '#shared/crypto/node.ts';
 import { Fault } from '#shared/fault/fault.ts';
 import { attestReleaseBy } from '#shared/release/attest-release.ts';
@@ -107,6 +108,15 @@ export class WholeStudy {
     const order = buildOrder('start', { attested, coordinatorSecretKey, crypto: nodeCrypto, clock: systemClock });
     await this.#host.postCommand(order);
     return attested;
+  }
+
+  /** Why the enclave's evidence is refused by a policy of somebody's own, beside the manifest's; empty when it passes. */
+  async reasonsUnder(policy: AppraisalPolicy): Promise<readonly string[]> {
+    const { study } = this.study;
+    const served = decodeServedEvidence(await this.#evidence());
+    const rules = { study, policies: [policy], atMs: Date.now(), crypto: nodeCrypto };
+    const result = await appraiseServed(served, rules);
+    return result.kind === 'attested' ? [] : result.reasons.map(({ code }) => code);
   }
 
   /** The host has none before the enclave has accepted the study. Each question is a round trip, so nothing spins. */
