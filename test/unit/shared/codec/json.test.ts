@@ -28,6 +28,18 @@ describe('JSON decoder', () => {
     it(`refuses ${what}`, () => expect(decode(text)).to.equal(undefined));
   }
 
+  it('finds a doubled key anywhere, and takes a colon in a string for text', () => {
+    const any = (text: string) => decodeJson(Type.Unknown(), utf8(text), 100_000);
+    for (const text of ['[{"a":1,"a":1}]', '{"a":{"b":{}, "b" :{}}}', '{"":0,"":0}', '{"__proto__":1,"__proto__":2}']) {
+      expect(any(text), text).to.equal(undefined);
+    }
+    for (const text of ['{":":":","\\":":[{},[":"],null]}', '{"a":1,"A":1}', '":"', '[]', '{"__proto__":{"a":1}}']) {
+      expect(any(text), text).to.deep.equal(JSON.parse(text));
+    }
+    expect(any(`${'['.repeat(40_000)}{"a":1,"a":1}${']'.repeat(40_000)}`)).to.equal(undefined);
+    expect(any(`${'['.repeat(40_000)}${']'.repeat(40_000)}`)).to.be.an('array');
+  });
+
   it('refuses what is no UTF-8', () => {
     const bytes = concat(utf8('{"a":"'), Uint8Array.of(0xff), utf8('","b":{"a":[]}}'));
     expect(decodeJson(Schema, bytes, 200)).to.equal(undefined);
