@@ -89,10 +89,11 @@ function unescaped(text: string): string | undefined {
 /** A list in DER; caching services give hexadecimal, and PEM where they pass over what was asked for. */
 function crlIn({ url, body }: Download): Uint8Array {
   const text = textOf(body)?.trim() ?? '';
-  const pem = attempt(() => decodePem(text, 'X509 CRL', 1)[0]);
-  const der = pem.kind === 'parsed' ? pem.value : (fromHex(text.toLowerCase()) ?? body);
-  if (der.length > 0 && attempt(() => parseCrl(der)).kind === 'parsed') return der;
-  throw unreadable(url, 'a revocation list');
+  const pem = attempt(() => decodePem(text, 'X509 CRL', 1));
+  const forms = [body, fromHex(text.toLowerCase()), ...(pem.kind === 'parsed' ? pem.value : [])];
+  const der = forms.find((form) => form !== undefined && attempt(() => parseCrl(form)).kind === 'parsed');
+  if (der === undefined) throw unreadable(url, 'a revocation list');
+  return der;
 }
 
 function unreadable({ origin, pathname }: URL, wanted: string): Fault {

@@ -4,7 +4,6 @@ import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect } from 'chai';
-import { runCli as runInProcess } from '#client/cli/main.ts';
 import { toHex } from '#shared/bytes/bytes.ts';
 import { nodeCrypto } from '#shared/crypto/node.ts';
 import { encodeKeyFile } from '#shared/keys/key-file.ts';
@@ -12,35 +11,14 @@ import { floatsOf } from '#shared/model/parameters.ts';
 import { openCommand } from '#shared/study/command.ts';
 import { signStudy } from '#shared/study/signed-study.ts';
 import { NOW_MS } from '#test/fakes/tee/enclave.ts';
+import { runInProcess } from './in-process.ts';
 import { sampleAggregator, weightsOf } from './sample-aggregator.ts';
 
 type Sample = Awaited<ReturnType<typeof sampleAggregator>>;
 type Served = Awaited<ReturnType<Sample['release']>>;
 
-/** Runs a command line in this process, at the instant at which the sample's evidence was made. */
-async function cli(
-  ...args: readonly string[]
-): Promise<{ readonly code: number; readonly out: string; readonly err: string }> {
-  let out = '';
-  let err = '';
-  const code = await runInProcess(args, {
-    stdout: {
-      write: (text) => {
-        out += text;
-      },
-    },
-    stderr: {
-      write: (text) => {
-        err += text;
-      },
-    },
-    environment: {},
-    crypto: nodeCrypto,
-    nowMs: () => NOW_MS,
-    signal: new AbortController().signal,
-  });
-  return { code, out, err };
-}
+/** A command line at the instant at which the sample's evidence was made. */
+const cli = (...args: readonly string[]) => runInProcess(args, { nowMs: NOW_MS });
 
 describe('cloister against an aggregator', () => {
   let folder = '';
