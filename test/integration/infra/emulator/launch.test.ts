@@ -144,6 +144,14 @@ describe('launchEmulated', () => {
     expect(outcome).to.be.instanceOf(Fault).with.property('code', 'CONFIG_INVALID');
   });
 
+  it('refuses a platform that it cannot play, before it makes anything', async () => {
+    const outcome = await launch([], { platform: 'abacus' }).then(
+      () => undefined,
+      (error: unknown) => error,
+    );
+    expect(outcome).to.be.instanceOf(Fault).with.property('code', 'CONFIG_INVALID');
+  });
+
   for (const signal of ['SIGTERM', 'SIGINT'] as const) {
     it(`stops the enclave when its own process gets ${signal}, and says EMULATED in every line of its own`, async () => {
       const args = [MAIN, '--bundle', bundlePath, '--folder', join(folder, 'device'), '--', '{socket}', '--stay'];
