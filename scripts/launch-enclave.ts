@@ -1,7 +1,10 @@
 import { spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
-import { dirname, resolve } from 'node:path';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { dirname, join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
+import { accessFlags, deviceAccess } from '#infra/device-access.ts';
 import { DEFAULT_PLATFORM, EMULATED_PLATFORMS } from '#infra/emulator/devices/table.ts';
 import { type LaunchOptions, launchEmulated } from '#infra/emulator/launch.ts';
 import { ALLOCATOR, ENCLAVE_FLAGS } from '#infra/runtime.ts';
@@ -15,13 +18,14 @@ const USAGE = `cloister enclave: launches the trusted part of the aggregator
   --platform NAME     the device to play (default ${DEFAULT_PLATFORM}):
                       ${EMULATED_PLATFORMS.slice(0, 4).join(', ')},
                       ${EMULATED_PLATFORMS.slice(4).join(', ')}
+  --attester NAME     the device of this machine that vouches for the enclave, or auto: the first that is present
   --nsm PATH          inside a Nitro enclave: the unix socket of infra/nitro/nsm-bridge.pl
   --bundle FILE       the enclave bundle to run; built from this checkout when left out
   --listen PATH|PORT  where participants' connections arrive
   --boundary PATH     unix socket on which the host connects
   -- ARGUMENTS        anything after two dashes goes to the enclave (its --help tells what)
 
-One of --emulator and --nsm is needed.
+One of --emulator, --attester and --nsm is needed.
 `;
 
 function parse() {
@@ -30,6 +34,7 @@ function parse() {
     help: { type: 'boolean' },
     emulator: text,
     platform: text,
+    attester: text,
     nsm: text,
     bundle: text,
     listen: text,
@@ -64,9 +69,11 @@ async function main(): Promise<number> {
     process.stdout.write(USAGE);
     return 0;
   }
-  const { emulator, platform, nsm, listen, boundary } = values;
-  if ((emulator === undefined) === (nsm === undefined) || listen === undefined || boundary === undefined) {
-    throw new Fault('CONFIG_INVALID', 'expected --listen, --boundary, and one of --emulator and --nsm; see --help');
+  const { emulator, platform, attester, nsm, listen, boundary } = values;
+  const devices = [emulator, attester, nsm].filter((device) => device !== undefined);
+  if (devices.length !== 1 || listen === undefined || boundary === undefined) {
+    const wanted = '--listen, --boundary, and one of --emulator, --attester and --nsm';
+    throw new Fault('CONFIG_INVALID', `expected ${wanted}; see --help`);
   }
   if (platform !== undefined && emulator === undefined) {
     throw new Fault('CONFIG_INVALID', '--platform says what to play; it needs --emulator');
@@ -76,12 +83,12 @@ async function main(): Promise<number> {
   // The enclave runs in a folder of its own, so paths must not depend on this one.
   const door = /^\d+$/.test(listen) ? listen : resolve(listen);
   const args = ['--listen', door, '--boundary', resolve(boundary), ...positionals];
-  return emulator === undefined
-    ? onHardware(resolve(bundle), [...args, '--nsm', resolve(nsm ?? '')])
-    : emulated(
-        { bundlePath: resolve(bundle), folder: resolve(emulator), platform: platform ?? DEFAULT_PLATFORM },
-        args,
-      );
+  if (emulator !== undefined) {
+    const folder = resolve(emulator);
+    return emulated({ bundlePath: resolve(bundle), folder, platform: platform ?? DEFAULT_PLATFORM }, args);
+  }
+  const device = nsm === undefined ? ['--attester', attester ?? 'auto'] : ['--nsm', resolve(nsm)];
+  return onHardware(resolve(bundle), attester ?? 'aws-nitro', [...args, ...device]);
 }
 
 /** Says what a policy has to name, and where the host finds endorsements, before the enclave says that it is ready. */
@@ -95,15 +102,26 @@ async function emulated(options: Omit<LaunchOptions, 'args'>, args: readonly str
   return code ?? 1;
 }
 
-function onHardware(bundle: string, args: readonly string[]): Promise<number> {
-  const flags = [...ENCLAVE_FLAGS, '--permission', `--allow-fs-read=${bundle}`];
-  const env = { ...ALLOCATOR, PATH: process.env['PATH'] ?? '' };
-  const child = spawn(process.execPath, [...flags, bundle, ...args], { env, stdio: 'inherit' });
-  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => child.kill(signal));
-  return new Promise((ended, failed) => {
-    child.once('error', failed);
-    child.once('exit', (code) => ended(code ?? 1));
-  });
+async function onHardware(bundle: string, attester: string, args: readonly string[]): Promise<number> {
+  const access = deviceAccess(attester);
+  if (access === undefined) throw new Fault('CONFIG_INVALID', `--attester: no device ${attester}; see -- --help`);
+  const scratch = access.programs ? await mkdtemp(join(tmpdir(), 'cloister-enclave-')) : undefined;
+  const permissions = ['--permission', `--allow-fs-read=${bundle}`, ...accessFlags(access, scratch)];
+  const { PATH = '', TPM2TOOLS_TCTI } = process.env;
+  const env = { ...ALLOCATOR, PATH, TPM2TOOLS_TCTI, TMPDIR: scratch };
+  try {
+    const child = spawn(process.execPath, [...ENCLAVE_FLAGS, ...permissions, bundle, ...args], {
+      env,
+      stdio: 'inherit',
+    });
+    for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => child.kill(signal));
+    return await new Promise((ended, failed) => {
+      child.once('error', failed);
+      child.once('exit', (code) => ended(code ?? 1));
+    });
+  } finally {
+    if (scratch !== undefined) await rm(scratch, { recursive: true, force: true });
+  }
 }
 
 process.exitCode = await main().catch((cause: unknown) => {
