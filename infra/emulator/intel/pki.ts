@@ -3,7 +3,7 @@ import { webcrypto } from 'node:crypto';
 import * as x509 from '@peculiar/x509';
 import { toHex } from '#shared/bytes/bytes.ts';
 import { type Certified, type EmulatorRoot, type Surroundings, withFingerprint } from '../pki.ts';
-import { type PckFields, sgxExtension } from './sgx-extension.ts';
+import { type PckFields, SGX_EXTENSION, sgxExtensionValue } from './sgx-extension.ts';
 
 /** Every key and signature of Intel's hierarchy: ECDSA on P-256 with SHA-256. */
 export const INTEL_SIGNING = { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' } as const;
@@ -86,6 +86,11 @@ export function issuePck(
   const extensions = [...signerExtensions(), sgxExtension(fields)];
   const subject = { name: `CN=Intel SGX PCK Certificate, ${EMULATED}`, validMs: 7 * YEAR_MS, extensions };
   return issue(authority, subject, { surroundings, bend: bends?.pck });
+}
+
+/** The SGX extension as a certificate carries it. */
+export function sgxExtension(fields: PckFields): x509.Extension {
+  return new x509.Extension(SGX_EXTENSION, false, Uint8Array.from(sgxExtensionValue(fields)));
 }
 
 /** DER of a certificate. */

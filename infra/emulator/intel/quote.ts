@@ -20,7 +20,7 @@ export interface QuotingMachine {
 /** How a machine is made. What is left out is that of {@link PLAIN_PLATFORM} and {@link quotingEnclave}. */
 export interface MachineOptions extends Pick<IntelPkiOptions, 'surroundings' | 'bends'> {
   readonly tee: QuotingMachine['tee'];
-  readonly platform?: Partial<PckFields>;
+  readonly platform?: PckFields;
   readonly quotingEnclave?: Partial<SgxReportBody>;
 }
 
@@ -50,8 +50,7 @@ export function quotingEnclave(tee: QuotingMachine['tee']): Partial<SgxReportBod
 
 /** A machine under `pki`, with fresh keys. */
 export async function createMachine(pki: IntelPki, options: MachineOptions): Promise<QuotingMachine> {
-  const { tee } = options;
-  const platform = { ...PLAIN_PLATFORM, ...options.platform };
+  const { tee, platform = PLAIN_PLATFORM } = options;
   return {
     tee,
     pki,

@@ -1,4 +1,3 @@
-import * as x509 from '@peculiar/x509';
 import { concat } from '#shared/bytes/bytes.ts';
 import { der, oid, sequence } from '../der.ts';
 
@@ -21,12 +20,8 @@ export interface PckFields {
   readonly configuration?: readonly [dynamicPlatform: boolean, cachedKeys: boolean, smtEnabled: boolean];
 }
 
-const SGX_EXTENSION = '1.2.840.113741.1.13.1';
-
-/** The SGX extension as a certificate carries it. */
-export function sgxExtension(fields: PckFields): x509.Extension {
-  return new x509.Extension(SGX_EXTENSION, false, Uint8Array.from(sgxExtensionValue(fields)));
-}
+/** OID of the extension. */
+export const SGX_EXTENSION = '1.2.840.113741.1.13.1';
 
 /** DER of the extension's value. `rewrite` bends its fields: each is a SEQUENCE of an OID and a value. */
 export function sgxExtensionValue(

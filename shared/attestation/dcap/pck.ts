@@ -27,7 +27,10 @@ export interface PckChain {
 }
 
 /** A certificate whose subject could be read: `subjectText` is for people. */
-export type NamedCertificate = Certificate & { readonly subjectText: string };
+export type NamedCertificate = Certificate & {
+  readonly subjectText: string;
+  readonly subjectCommonName: string | undefined;
+};
 
 /** What was found out about certificates that came with a quote. */
 export interface PckVerification {
@@ -41,7 +44,6 @@ export interface PckVerification {
 /** Common names by the PCK certificate profile, sections 1.3.4 and 2.2. The root needs none: it is pinned. */
 const LEAF_NAMES: readonly string[] = ['Intel SGX PCK Certificate'];
 const AUTHORITY_NAMES: readonly string[] = ['Intel SGX PCK Platform CA', 'Intel SGX PCK Processor CA'];
-const CHAIN_LENGTH = 3;
 
 /**
  * Verifies a PCK chain at the stated time: `ders` in any order, of which every one must have its place in the chain,
@@ -53,34 +55,39 @@ export async function verifyPckChain(
   context: VerificationContext,
 ): Promise<PckVerification> {
   const { certificates, reasons: unreadable } = readCertificates(ders);
+  const [pck, ...further] = certificates.flatMap(pckIn);
   // What is missing cannot be told from what could not be read.
-  if (unreadable.length > 0) return { reasons: unreadable, leaf: certificates.find(isPck), chain: undefined };
-  const { path, reasons: misplaced } = arrange(certificates);
-  const [root, authority] = path;
-  const leaf = path.at(-1);
-  if (root === undefined || leaf === undefined) return { reasons: misplaced, leaf, chain: undefined };
-  const rules: PathRules = { atMs: context.atMs, allowed: ['ecdsa-sha256'], crypto: context.crypto };
-  const sha256 = toHex(context.crypto.digest('sha256', root.der));
-  const anchor = findAnchor(context.anchors, { kind: 'certificate', platform, sha256 });
-  const read = attempt(() => readPlatform(leaf));
+  if (unreadable.length > 0) return { reasons: unreadable, leaf: pck?.leaf, chain: undefined };
+  if (pck === undefined || further.length > 0) {
+    const found = `${certificates.flatMap(pckIn).length}`;
+    return { reasons: [{ ...invalid('not one certificate with the SGX extension'), found, wanted: '1' }], ...NOTHING };
+  }
+  const { path, left } = pathTo(pck.leaf, certificates);
+  const whole = left.length === 0 ? hierarchyOf(path) : undefined;
+  const read = attempt(() => parseSgxExtension(pck.extension));
+  const { anchor, reasons: foreign } = await findRoot(path[0], platform, context);
   const reasons = [
-    ...misplaced,
-    ...(await validatePath(path, rules)),
-    ...(path.length === CHAIN_LENGTH
-      ? [...nameReasons(leaf, LEAF_NAMES), ...nameReasons(authority, AUTHORITY_NAMES)]
-      : []),
-    ...keyReasons(leaf),
+    ...placeReasons(path, left),
+    ...(await validatePath(path, rulesOf(context))),
+    ...nameReasons(pck.leaf, LEAF_NAMES),
+    ...(whole === undefined ? [] : nameReasons(whole.authority, AUTHORITY_NAMES)),
+    ...keyReasons(pck.leaf),
     ...(read.kind === 'refused' ? [invalid(`PCK certificate: ${read.reason.detail}`)] : []),
-    ...(anchor === undefined ? await foreignReasons(root, sha256, rules) : []),
+    ...foreign,
   ];
-  const complete = misplaced.length === 0 && authority !== undefined && read.kind === 'parsed';
-  return { reasons, leaf, chain: complete ? { root, authority, leaf, platform: read.value, anchor } : undefined };
+  const chain = whole && read.kind === 'parsed' ? { ...whole, platform: read.value, anchor } : undefined;
+  return { reasons, leaf: pck.leaf, chain };
 }
 
-function readCertificates(ders: readonly Uint8Array[]): {
-  certificates: readonly NamedCertificate[];
-  reasons: readonly Reason[];
-} {
+const NOTHING = { leaf: undefined, chain: undefined };
+
+interface ReadCertificates {
+  readonly certificates: readonly NamedCertificate[];
+  readonly reasons: readonly Reason[];
+}
+
+/** Each certificate once. */
+function readCertificates(ders: readonly Uint8Array[]): ReadCertificates {
   const certificates: NamedCertificate[] = [];
   const reasons: Reason[] = [];
   for (const [index, der] of ders.entries()) {
@@ -94,29 +101,43 @@ function readCertificates(ders: readonly Uint8Array[]): {
   return { certificates, reasons };
 }
 
-interface Arranged {
-  readonly path: readonly NamedCertificate[];
-  readonly reasons: readonly Reason[];
+function readCertificate(der: Uint8Array): NamedCertificate {
+  const certificate = parseCertificate(der);
+  const { subject } = certificate;
+  return { ...certificate, subjectText: nameText(subject), subjectCommonName: commonName(subject) };
 }
 
-/** The certificates from the root to the leaf, as far as they lead, and what keeps them from being a PCK chain. */
-function arrange(certificates: readonly NamedCertificate[]): Arranged {
-  const [leaf, ...furtherLeaves] = certificates.filter(isPck);
-  if (leaf === undefined) return { path: [], reasons: [invalid('no certificate among them has the SGX extension')] };
-  if (furtherLeaves.length > 0) return { path: [], reasons: [invalid('more than one of them has the SGX extension')] };
-  const path = [leaf];
-  const left = certificates.filter((other) => other !== leaf);
-  for (let top = leaf; !equalBytes(top.issuer, top.subject); ) {
-    const { issuer } = top;
-    const at = left.findIndex(({ subject }) => equalBytes(subject, issuer));
-    const [next] = at < 0 ? [] : left.splice(at, 1);
-    if (next === undefined) break;
-    path.unshift(next);
-    top = next;
+/** A certificate with its SGX extension, when it has one. */
+function pckIn(leaf: NamedCertificate) {
+  const extension = leaf.extensions.values.get(SGX_EXTENSION);
+  return extension === undefined ? [] : [{ leaf, extension }];
+}
+
+/** Certificates from the top to the leaf. */
+type Path = readonly [NamedCertificate, ...NamedCertificate[]];
+
+/** The path to `leaf` as far as `certificates` lead, and those that are not on it. */
+function pathTo(leaf: NamedCertificate, certificates: readonly NamedCertificate[]) {
+  let path: Path = [leaf];
+  let left = certificates.filter((other) => other !== leaf);
+  for (;;) {
+    const [top] = path;
+    const above = left.find(({ subject }) => equalBytes(subject, top.issuer));
+    if (above === undefined || equalBytes(top.issuer, top.subject)) return { path, left };
+    path = [above, ...path];
+    left = left.filter((other) => other !== above);
   }
+}
+
+/** Intel's hierarchy of three; `undefined` for a path of another length. */
+function hierarchyOf([root, authority, leaf, ...further]: Path) {
+  return authority === undefined || leaf === undefined || further.length > 0 ? undefined : { root, authority, leaf };
+}
+
+function placeReasons(path: Path, left: readonly NamedCertificate[]): readonly Reason[] {
   const reasons: Reason[] = [];
-  if (path.length !== CHAIN_LENGTH) {
-    const wanted = `${CHAIN_LENGTH}: root, CA, PCK certificate`;
+  if (hierarchyOf(path) === undefined) {
+    const wanted = '3: root, CA, PCK certificate';
     reasons.push({ ...invalid('the certificates are no whole PCK chain'), found: `${path.length}`, wanted });
   }
   if (left.length > 0) {
@@ -126,26 +147,11 @@ function arrange(certificates: readonly NamedCertificate[]): Arranged {
       wanted: '0',
     });
   }
-  return { path, reasons };
+  return reasons;
 }
 
-function readCertificate(der: Uint8Array): NamedCertificate {
-  const certificate = parseCertificate(der);
-  return { ...certificate, subjectText: nameText(certificate.subject) };
-}
-
-function isPck({ extensions }: Certificate): boolean {
-  return extensions.values.has(SGX_EXTENSION);
-}
-
-function readPlatform({ extensions }: Certificate): SgxExtension {
-  return parseSgxExtension(extensions.values.get(SGX_EXTENSION) ?? new Uint8Array(0));
-}
-
-function nameReasons(certificate: Certificate | undefined, names: readonly string[]): readonly Reason[] {
-  if (certificate === undefined) return [];
-  const name = attempt(() => commonName(certificate.subject));
-  if (name.kind === 'parsed' && name.value !== undefined && names.includes(name.value)) return [];
+function nameReasons({ subjectCommonName: name }: NamedCertificate, names: readonly string[]): readonly Reason[] {
+  if (name !== undefined && names.includes(name)) return [];
   return [{ ...invalid('a certificate has another common name than its place asks for'), wanted: names.join(' or ') }];
 }
 
@@ -153,16 +159,27 @@ function keyReasons({ key }: Certificate): readonly Reason[] {
   return key.kind === 'p256' ? [] : [{ code: 'ALG_NOT_ALLOWED', detail: 'the PCK is not on curve P-256' }];
 }
 
+interface FoundRoot {
+  readonly anchor: Anchor | undefined;
+  readonly reasons: readonly Reason[];
+}
+
 /** The pin vouches for every byte of a known root. An unknown one's own signature tells an altered root from a foreign one. */
-async function foreignReasons(root: Certificate, sha256: string, rules: PathRules): Promise<readonly Reason[]> {
-  const untrusted: Reason = {
-    code: 'CHAIN_UNTRUSTED_ROOT',
-    detail: 'the PCK chain does not end in a trusted root',
-    found: sha256,
+async function findRoot(root: Certificate, platform: Platform, context: VerificationContext): Promise<FoundRoot> {
+  const sha256 = toHex(context.crypto.digest('sha256', root.der));
+  const anchor = findAnchor(context.anchors, { kind: 'certificate', platform, sha256 });
+  if (anchor !== undefined) return { anchor, reasons: [] };
+  const detail = 'the PCK chain does not end in a trusted root';
+  const untrusted: Reason = { code: 'CHAIN_UNTRUSTED_ROOT', detail, found: sha256 };
+  const whole = await isSelfSigned(root, rulesOf(context));
+  return {
+    anchor,
+    reasons: whole ? [untrusted] : [invalid('the root certificate is not signed by itself'), untrusted],
   };
-  return (await isSelfSigned(root, rules))
-    ? [untrusted]
-    : [invalid('the root certificate is not signed by itself'), untrusted];
+}
+
+function rulesOf({ atMs, crypto }: VerificationContext): PathRules {
+  return { atMs, allowed: ['ecdsa-sha256'], crypto };
 }
 
 function invalid(detail: string): Reason {

@@ -48,7 +48,7 @@ export const TDX_VOCABULARY: PolicyVocabulary = {
     ...PLATFORM_ATTRIBUTES,
   },
   openAttributes: false,
-  levels: [...PLATFORM_LEVELS, 'tdx_module_svn', ...svnNames('tee_tcb_svn'), ...svnNames('tee_tcb_svn_2')],
+  levels: [...PLATFORM_LEVELS, ...svnNames('tee_tcb_svn'), ...svnNames('tee_tcb_svn_2')],
   identifiedBy: [['MRTD', 'RTMR0', 'RTMR1', 'RTMR2']],
 };
 
@@ -66,7 +66,6 @@ export function tdClaims(quote: Quote<TdReportBody>, basis: QuoteBasis): Claims 
     levels: {
       ...svnLevels('tee_tcb_svn', report.teeTcbSvn),
       ...now,
-      tdx_module_svn: report.teeTcbSvn[0] ?? 0,
       ...platform.levels,
     },
     reportData: report.reportData,
