@@ -46,10 +46,11 @@ async function azureDevice({ runFolder, measured }: DevicePlace, host: Host): Pr
   const { registers } = measuredBoot(measured.bundle);
   const ak = emulatedAk({ kind: 'rsa' });
   const hclReport = async (userData: Uint8Array) => hclReportOf(host.hardware, ak, userData);
-  const tools = await serveTools(VTPM_PROGRAMS, runFolder, vtpmTools({ ak, registers, hclReport }));
-  const metadata = await listenOnLoopback(azureMetadataService(host.metadata));
   const scratch = join(runFolder, 'scratch');
   await mkdir(scratch, { mode: 0o700 });
+  const endorsementsFolder = await writeEndorsements(runFolder, host.endorsements);
+  const tools = await serveTools(VTPM_PROGRAMS, runFolder, vtpmTools({ ak, registers, hclReport }));
+  const metadata = await listenOnLoopback(azureMetadataService(host.metadata));
   const platform = 'azure-cvm';
   const booted = { [`PCR${BUNDLE_PCR}`]: toHex(registers.read('sha256', BUNDLE_PCR)) };
   const { measurements, ...levels } = host.accepted;
@@ -72,7 +73,7 @@ async function azureDevice({ runFolder, measured }: DevicePlace, host: Host): Pr
     flags: ['--attester', platform, '--device', `http://127.0.0.1:${metadata.port}`, '--tpm-tcti', 'emulated'],
     socketPath: tools.socketPath,
     access: { programs: tools.programs, scratch },
-    endorsementsFolder: await writeEndorsements(runFolder, host.endorsements),
+    endorsementsFolder,
     async close() {
       await Promise.all([tools.close(), metadata.close()]);
     },

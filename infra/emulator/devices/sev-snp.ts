@@ -23,6 +23,7 @@ export const sevSnpDevice: DeviceMaker = async ({ folder, runFolder, measured, s
     hasPrivilegeLevels: true,
     report: async (reportData, vmpl) => ({ outblob: mintSnpReport(chip, { reportData, measurement, vmpl }), auxblob }),
   });
+  const endorsementsFolder = await writeEndorsements(runFolder, { 'emulated-ark': amdCrl(hierarchy, surroundings) });
   const kernel = await serveKernel([{ root: TSM_ROOT, tree }], join(runFolder, 'kernel.sock'));
   const platform = 'amd-sev-snp';
   const measurements = { MEASUREMENT: toHex(measurement) };
@@ -35,7 +36,7 @@ export const sevSnpDevice: DeviceMaker = async ({ folder, runFolder, measured, s
     flags: ['--attester', platform],
     socketPath: kernel.socketPath,
     access: { nodeFlags: preloadFlags(kernel) },
-    endorsementsFolder: await writeEndorsements(runFolder, { 'emulated-ark': amdCrl(hierarchy, surroundings) }),
+    endorsementsFolder,
     close: kernel.close,
   };
 };

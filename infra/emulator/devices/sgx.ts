@@ -20,6 +20,7 @@ export const sgxDevice: DeviceMaker = async (place) => {
   const tree = gramineAttestation((reportData) =>
     mintQuote(machine, { version: 3, report: sgxReport({ ...enclave, reportData }) }),
   );
+  const endorsementsFolder = await writeEndorsements(runFolder, { 'emulated-sgx': collateral });
   const kernel = await serveKernel([{ root: GRAMINE_ROOT, tree }], join(runFolder, 'kernel.sock'));
   const platform = 'intel-sgx';
   return {
@@ -31,7 +32,7 @@ export const sgxDevice: DeviceMaker = async (place) => {
     flags: ['--attester', platform],
     socketPath: kernel.socketPath,
     access: { nodeFlags: preloadFlags(kernel) },
-    endorsementsFolder: await writeEndorsements(runFolder, { 'emulated-sgx': collateral }),
+    endorsementsFolder,
     close: kernel.close,
   };
 };

@@ -26,6 +26,7 @@ export const tdxDevice: DeviceMaker = async (place) => {
       return { outblob, auxblob: EMPTY };
     },
   });
+  const endorsementsFolder = await writeEndorsements(place.runFolder, { 'emulated-tdx': collateral });
   const kernel = await serveKernel([{ root: TSM_ROOT, tree }], join(place.runFolder, 'kernel.sock'));
   const platform = 'intel-tdx';
   return {
@@ -37,7 +38,7 @@ export const tdxDevice: DeviceMaker = async (place) => {
     flags: ['--attester', platform],
     socketPath: kernel.socketPath,
     access: { nodeFlags: preloadFlags(kernel) },
-    endorsementsFolder: await writeEndorsements(place.runFolder, { 'emulated-tdx': collateral }),
+    endorsementsFolder,
     close: kernel.close,
   };
 };
