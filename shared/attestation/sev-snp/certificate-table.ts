@@ -36,6 +36,10 @@ export function parseCertificateTable(bytes: Uint8Array): CertificateTable {
   const headerBytes = (entries.length + 1) * ENTRY_BYTES;
   const certificates: Uint8Array[] = [];
   const crls: Uint8Array[] = [];
+  // Entries that share bytes would make more of a table than it is.
+  if (entries.reduce((sum, { length }) => sum + length, headerBytes) > bytes.length) {
+    malformed('SNP certificate table whose entries overlap or run past its end');
+  }
   for (const { guid, offset, length } of entries) {
     if (offset < headerBytes || length === 0 || offset + length > bytes.length) {
       malformed(`SNP certificate table with an entry of ${length} bytes at ${offset}, of ${bytes.length} in all`);

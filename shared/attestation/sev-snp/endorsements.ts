@@ -12,9 +12,10 @@ import { authorityRole, readLeaf } from './certificates.ts';
 
 /**
  * Most certificates and revocation lists that are looked at, the same one twice counting once: three make a chain, a
- * host may add those of the other kind of key. AMD publishes a list for VCEKs and one for VLEKs.
+ * host may add those of the other kind of key. AMD publishes a list for VCEKs and one for VLEKs. `copies` bounds what
+ * is compared to find those that come twice.
  */
-export const SNP_ENDORSEMENT_LIMITS = { certificates: 8, crls: 4 } as const;
+export const SNP_ENDORSEMENT_LIMITS = { certificates: 8, crls: 4, copies: 2 } as const;
 
 /** An authority, and what its name says that it is for. */
 export interface SnpAuthority {
@@ -70,8 +71,8 @@ function collect(endorsements: readonly Endorsement[]): Collected {
     return { certificates: [], crls: [], reasons: [table.reason] };
   });
   return {
-    certificates: distinct(each.flatMap(({ certificates }) => certificates)),
-    crls: distinct(each.flatMap(({ crls }) => crls)),
+    certificates: each.flatMap(({ certificates }) => certificates),
+    crls: each.flatMap(({ crls }) => crls),
     reasons: each.flatMap(({ reasons }) => reasons),
   };
 }
@@ -81,11 +82,12 @@ function distinct(all: readonly Uint8Array[]): readonly Uint8Array[] {
 }
 
 function parseAll<T>(
-  ders: readonly Uint8Array[],
+  all: readonly Uint8Array[],
   most: number,
   code: ReasonCode,
   parse: (der: Uint8Array) => T,
 ): { readonly values: readonly T[]; readonly reasons: readonly Reason[] } {
+  const ders = all.length > SNP_ENDORSEMENT_LIMITS.copies * most ? all : distinct(all);
   if (ders.length > most) {
     const detail = `${ders.length} endorsements of one kind next to an SNP report; at most ${most}`;
     return { values: [], reasons: [{ code: 'MALFORMED', detail }] };

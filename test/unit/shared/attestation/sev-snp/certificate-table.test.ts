@@ -57,6 +57,13 @@ describe('SNP certificate table', () => {
     'an entry within its own header': () => bent(one(TABLE_GUIDS.ark), OFFSET, 47),
     'an entry that runs past the end': () => bent(one(TABLE_GUIDS.ark), LENGTH, 8),
     'an entry far past the end': () => bent(one(TABLE_GUIDS.ark), OFFSET, 0xffff_ffff),
+    'entries that share their content': () => {
+      const two = writeCertificateTable([
+        { guid: TABLE_GUIDS.ask, content: utf8('one') },
+        { guid: TABLE_GUIDS.ark, content: utf8('two') },
+      ]);
+      return bent(bent(two, LENGTH, 6), 24 + OFFSET, 72);
+    },
     'an entry without content': () => one(TABLE_GUIDS.crl, new Uint8Array(0)),
     'an unknown entry past the end': () => bent(one('ff'.repeat(16)), LENGTH, 0xffff_ffff),
     'too many entries': () =>

@@ -121,6 +121,9 @@ describe('endorsements of an SNP report', () => {
       Array.from({ length: count }, (_, index) => Uint8Array.of(index));
     expect(codes(await verify(...numbered(certificates + 1).map(certificate)))).to.deep.equal(['MALFORMED']);
     expect(codes(await verify(leaf, authority, root, ...numbered(crls + 1).map(list)))).to.deep.equal(['MALFORMED']);
+    const copies = (count: number): readonly Endorsement[] => Array.from({ length: count }, () => current);
+    expect(codes(await verify(leaf, authority, root, ...copies(2 * crls)))).to.deep.equal([]);
+    expect(codes(await verify(leaf, authority, root, ...copies(2 * crls + 1)))).to.deep.equal(['MALFORMED']);
   });
 
   describe('revocation lists', () => {
