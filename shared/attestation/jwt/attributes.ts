@@ -1,3 +1,4 @@
+import { malformed } from '../malformed.ts';
 import type { PolicyVocabulary } from '../platform.ts';
 import type { JsonObject } from './json.ts';
 
@@ -10,9 +11,13 @@ const TEXT_MAX = 512;
 const PATH = /^[A-Za-z0-9_.:/-]+$/;
 const TEXT = /^[\x20-\x7e]*$/;
 
+/** No issuer's token comes near. It bounds what a token of nothing but claims costs. */
+const CLAIMS_MAX = 1000;
+
 /**
  * The attributes of a token: those that its platform names, as far as they are stated, and every other claim by its
- * path. A name of the vocabulary never means a claim that happens to have that path.
+ * path. A name of the vocabulary never means a claim that happens to have that path. Throws `MalformedInput` for more
+ * claims than any token has.
  */
 export function attributesOf(
   payload: JsonObject,
@@ -37,6 +42,7 @@ function claimsByPath(payload: JsonObject): readonly (readonly [string, Attribut
   for (const [path, value] of walk(payload, '')) {
     if (found.has(path)) ambiguous.add(path);
     found.set(path, value);
+    if (found.size > CLAIMS_MAX) malformed(`token of more than ${CLAIMS_MAX} claims`);
   }
   return [...found].filter(([path]) => !ambiguous.has(path));
 }
