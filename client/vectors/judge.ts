@@ -1,4 +1,3 @@
-import type { Anchor } from '#shared/attestation/anchor.ts';
 import { VENDOR_ANCHORS } from '#shared/attestation/anchors.ts';
 import { appraise } from '#shared/attestation/appraise.ts';
 import type { Claims } from '#shared/attestation/claims.ts';
@@ -54,14 +53,10 @@ function policyFor(claims: Claims, tested: VectorCase, { debug = 'refuse', state
   };
   return {
     enclaves: [enclave],
-    roots: tested.anchors.map(rootOf),
+    roots: [...tested.anchors],
     debug,
     // Evidence of the collection is older than a policy would have it; its own times are what is judged.
     maximumAgeSeconds: TEN_YEARS_S,
     ...(tested.endorsements === undefined ? {} : { endorsements: tested.endorsements }),
   };
-}
-
-function rootOf({ kind, name, platform, sha256, emulated }: Anchor): NonNullable<AppraisalPolicy['roots']>[number] {
-  return kind === 'key' ? { kind, name, platform, sha256, emulated } : { kind, name, platform, sha256, emulated: true };
 }

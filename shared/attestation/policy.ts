@@ -4,8 +4,9 @@ import { Value } from '@sinclair/typebox/value';
 import { Fault } from '../fault/fault.ts';
 import { VENDOR_ANCHORS } from './anchors.ts';
 import { TCB_STATUSES } from './claims.ts';
+import type { PlatformVerifier } from './platform.ts';
 import type { Platform } from './platforms.ts';
-import { PLATFORMS } from './platforms.ts';
+import { PLATFORM_VERIFIERS, PLATFORMS } from './platforms.ts';
 import { referenceProblems } from './reference-values.ts';
 
 const DAY_SECONDS = 86_400;
@@ -69,22 +70,16 @@ export const AcceptedEnclaveSchema = Type.Object(
   closed,
 );
 
-/** A root that is no vendor's, accepted because the policy says so; all that rests on it is marked EMULATED. */
-const AcceptedCertificateSchema = Type.Object(
+/**
+ * A root or key that the policy itself vouches for. `sha256` is over the DER of the certificate, or over the DER
+ * SubjectPublicKeyInfo of the key (a token issuer's, an enrolled TPM's). `emulated` marks all that rests on it; it may
+ * be false only where no vendor's roots are built in, see {@link policyProblems}.
+ */
+export const AcceptedRootSchema = Type.Object(
   {
-    kind: Type.Optional(Type.Literal('certificate')),
-    name: Name,
-    platform: PlatformName,
-    sha256: Fingerprint,
-    emulated: Type.Literal(true),
-  },
-  closed,
-);
-
-/** A key that the policy vouches for: a token issuer's, or an enrolled TPM's. `sha256` is over its DER SubjectPublicKeyInfo. */
-const AcceptedKeySchema = Type.Object(
-  {
-    kind: Type.Literal('key'),
+    kind: Type.Optional(
+      Type.Union([Type.Literal('certificate'), Type.Literal('key')], { description: 'certificate when left out' }),
+    ),
     name: Name,
     platform: PlatformName,
     sha256: Fingerprint,
@@ -92,9 +87,6 @@ const AcceptedKeySchema = Type.Object(
   },
   closed,
 );
-
-/** See {@link AcceptedCertificateSchema} and {@link AcceptedKeySchema}. */
-export const AcceptedRootSchema = Type.Union([AcceptedCertificateSchema, AcceptedKeySchema]);
 
 /** What may pass although endorsements are missing or out of date, and why. */
 export const EndorsementPolicySchema = Type.Object(
@@ -146,6 +138,9 @@ export const AppraisalPolicySchema = Type.Object(
 /** See {@link AcceptedEnclaveSchema}. */
 export type AcceptedEnclave = Static<typeof AcceptedEnclaveSchema>;
 
+/** See {@link AcceptedRootSchema}. */
+export type AcceptedRoot = Static<typeof AcceptedRootSchema>;
+
 /** See {@link AppraisalPolicySchema}. */
 export type AppraisalPolicy = Static<typeof AppraisalPolicySchema>;
 
@@ -175,15 +170,19 @@ export function policyProblems({ enclaves, roots = [], vendorRoots = [] }: Appra
     ...enclaves.flatMap((enclave, index) =>
       referenceProblems(enclave).map(({ path, message }) => ({ path: ['enclaves', index, ...path], message })),
     ),
-    ...roots.flatMap(({ sha256 }, index) =>
-      isVendors(sha256)
-        ? [{ path: ['roots', index], message: `root ${sha256} is a vendor's and built in; remove it from roots` }]
-        : [],
-    ),
+    ...roots.flatMap((root, index) => rootProblems(root).map((message) => ({ path: ['roots', index], message }))),
     ...vendorRoots.flatMap((sha256, index) =>
       isVendors(sha256) ? [] : [{ path: ['vendorRoots', index], message: `${sha256} is no root that is built in` }],
     ),
   ];
+}
+
+function rootProblems({ kind, platform, sha256, emulated }: AcceptedRoot): readonly string[] {
+  if (isVendors(sha256)) return [`root ${sha256} is a vendor's and built in; remove it from roots`];
+  const { anchors }: PlatformVerifier = PLATFORM_VERIFIERS[platform];
+  // Another root for hardware whose vendor's root is known can only be an emulator's: nobody may call it genuine.
+  if (emulated || kind === 'key' || anchors.length === 0) return [];
+  return [`found emulated: false, expected true: the roots of ${platform} hardware are built in, so this is none`];
 }
 
 function isVendors(sha256: string): boolean {

@@ -18,6 +18,13 @@ describe('appraisal policy', () => {
     expect(parsePolicy(policy)).to.deep.equal(policy);
   });
 
+  it('takes keys of issuers and enrolled authorities where no vendor root is built in', () => {
+    const key = { kind: 'key', name: 'issuer', platform: 'azure-maa-jwt', sha256: 'ab'.repeat(32), emulated: false };
+    const authority = { name: 'vendor of our TPMs', platform: 'tpm-quote', sha256: 'ee'.repeat(32), emulated: false };
+    const policy = { enclaves: [ENCLAVE], roots: [key, authority] };
+    expect(parsePolicy(policy)).to.deep.equal(policy);
+  });
+
   const refused: Readonly<Record<string, unknown>> = {
     nothing: undefined,
     'no enclave': { enclaves: [] },
@@ -29,6 +36,10 @@ describe('appraisal policy', () => {
     'a measurement in capitals': { enclaves: [{ ...ENCLAVE, measurements: { PCR0: 'AB'.repeat(48) } }] },
     'a root that claims to be no emulation': { enclaves: [ENCLAVE], roots: [{ ...ROOT, emulated: false }] },
     'a root that does not say': { enclaves: [ENCLAVE], roots: [{ ...ROOT, emulated: undefined }] },
+    'an enrolled authority for hardware whose root is built in': {
+      enclaves: [ENCLAVE],
+      roots: [{ ...ROOT, kind: 'certificate', emulated: false }],
+    },
     'a root by a short fingerprint': { enclaves: [ENCLAVE], roots: [{ ...ROOT, sha256: 'cd' }] },
     'a vendor root by its fingerprint': {
       enclaves: [ENCLAVE],
