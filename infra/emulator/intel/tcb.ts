@@ -11,8 +11,7 @@ export interface Issued {
   readonly evaluationNumber: number;
 }
 
-/** TCB info of each kind, as it is signed. */
-export type Sgx2Json = Extract<TcbInfoJson, { version: 2 }>;
+/** TCB info of version 3, as it is signed. */
 export type Sgx3Json = Extract<TcbInfoJson, { version: 3; id: 'SGX' }>;
 export type Tdx3Json = Extract<TcbInfoJson, { version: 3; id: 'TDX' }>;
 
@@ -26,9 +25,9 @@ const ADVISORIES = { platform: ['INTEL-SA-00837'], module: ['INTEL-SA-01036'], e
 export const PLAIN_TEE_TCB_SVN = Uint8Array.of(5, 1, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0);
 
 /** TCB info of version 2: {@link PLAIN_PLATFORM} is up to date, one microcode below it is out of date. */
-export function sgxTcbInfo2(issued: Issued): Sgx2Json {
+export function sgxTcbInfo2(issued: Issued) {
   const outdated = { tcb: sgxTcb2(1), ...OUT_OF_DATE, advisoryIDs: ADVISORIES.platform };
-  return { version: 2, ...platform(issued), tcbLevels: [{ tcb: sgxTcb2(0), ...UP_TO_DATE }, outdated] };
+  return { version: 2 as const, ...platform(issued), tcbLevels: [{ tcb: sgxTcb2(0), ...UP_TO_DATE }, outdated] };
 }
 
 /** The same of version 3. */

@@ -1,4 +1,4 @@
-import { type Static, type TInteger, type TSchema, Type } from '@sinclair/typebox';
+import { type Static, type TSchema, Type } from '@sinclair/typebox';
 import { advisoryIDs, ComponentLevelsSchema, ENTRIES_MAX, hexOf, issued, time, u16 } from './tcb-json.ts';
 import { PLATFORM_STATUSES } from './tcb-status.ts';
 
@@ -6,13 +6,15 @@ const COMPONENTS = 16;
 const componentSvn = Type.Integer({ minimum: 0, maximum: 0xff });
 const componentSvns = Type.Array(Type.Object({ svn: componentSvn }), { minItems: COMPONENTS, maxItems: COMPONENTS });
 
-/** `sgxtcbcomp01svn` to `sgxtcbcomp16svn`: how version 2 names the components. */
-export const NUMBERED_COMPONENTS: readonly string[] = Array.from(
-  { length: COMPONENTS },
-  (_, index) => `sgxtcbcomp${`${index + 1}`.padStart(2, '0')}svn`,
-);
-const numberedSvns: Record<string, TInteger> = Object.fromEntries(
-  NUMBERED_COMPONENTS.map((name) => [name, componentSvn]),
+/** The components by the last digits of the names that version 2 gives them. */
+export const COMPONENT_NUMBERS = [
+  ...(['01', '02', '03', '04', '05', '06', '07', '08'] as const),
+  ...(['09', '10', '11', '12', '13', '14', '15', '16'] as const),
+] as const;
+
+const numberedSvns = Type.Record(
+  Type.TemplateLiteral('sgxtcbcomp${01|02|03|04|05|06|07|08|09|10|11|12|13|14|15|16}svn'),
+  componentSvn,
 );
 
 const stated = {
@@ -35,7 +37,7 @@ const Sgx2Schema = Type.Object({
   ...stated,
   version: Type.Literal(2),
   id: Type.Optional(Type.Literal('SGX')),
-  tcbLevels: levelsOf(Type.Intersect([Type.Object({ pcesvn: u16 }), Type.Object(numberedSvns)])),
+  tcbLevels: levelsOf(Type.Intersect([Type.Object({ pcesvn: u16 }), numberedSvns])),
 });
 
 const Sgx3Schema = Type.Object({

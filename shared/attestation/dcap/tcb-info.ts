@@ -2,7 +2,7 @@ import { utf8 } from '../../bytes/bytes.ts';
 import { decodeJson } from '../../codec/json.ts';
 import { malformed } from '../malformed.ts';
 import { COLLATERAL_BYTES_MAX } from './collateral-json.ts';
-import { NUMBERED_COMPONENTS, type TcbInfoJson, TcbInfoSchema } from './tcb-info-json.ts';
+import { COMPONENT_NUMBERS, type TcbInfoJson, TcbInfoSchema } from './tcb-info-json.ts';
 import { type ComponentLevel, componentLevels, instant, octets } from './tcb-json.ts';
 import type { PLATFORM_STATUSES } from './tcb-status.ts';
 
@@ -77,7 +77,7 @@ export function parseTcbInfo(text: string): TcbInfo {
 function levelsOf(json: TcbInfoJson): readonly PlatformLevel[] {
   if (json.version === 2) {
     return json.tcbLevels.map((level) => {
-      const sgxSvns = NUMBERED_COMPONENTS.flatMap((name) => level.tcb[name] ?? []);
+      const sgxSvns = COMPONENT_NUMBERS.map((number) => level.tcb[`sgxtcbcomp${number}svn`]);
       return { ...ratingOf(level), sgxSvns, pceSvn: level.tcb.pcesvn, tdxSvns: [] };
     });
   }

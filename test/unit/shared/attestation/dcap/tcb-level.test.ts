@@ -42,6 +42,7 @@ describe('the level of a platform', () => {
   it('is not reached where versions are missing', () => {
     expect(sgx(FIVES.slice(1))).to.equal(undefined);
     expect(tdx(FIVES.slice(1))).to.equal(undefined);
+    expect(tdx([])).to.equal(undefined);
   });
 
   it('counts all TDX components of a module without a major version', () => {
