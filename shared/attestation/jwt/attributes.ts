@@ -1,6 +1,7 @@
 import { malformed } from '../malformed.ts';
 import type { PolicyVocabulary } from '../platform.ts';
 import type { JsonObject } from './json.ts';
+import { isJsonObject } from './json.ts';
 
 /** An attribute's value. */
 export type AttributeValue = boolean | number | string;
@@ -37,22 +38,30 @@ export function attributesOf(
  * paths and texts, and characters that could play tricks on a reader's screen.
  */
 function claimsByPath(payload: JsonObject): readonly (readonly [string, AttributeValue])[] {
-  const found = new Map<string, AttributeValue>();
-  const ambiguous = new Set<string>();
-  for (const [path, value] of walk(payload, '')) {
+  const claims: FoundClaims = { found: new Map(), ambiguous: new Set() };
+  collect(payload, '', claims);
+  return [...claims.found].filter(([path]) => !claims.ambiguous.has(path));
+}
+
+interface FoundClaims {
+  readonly found: Map<string, AttributeValue>;
+  readonly ambiguous: Set<string>;
+}
+
+function collect(value: unknown, path: string, claims: FoundClaims): void {
+  // Asked on the way down, so that the names of what lies deeper are not even built.
+  if (path.length > PATH_MAX) return;
+  if (Array.isArray(value)) {
+    const entries: readonly unknown[] = value;
+    entries.forEach((entry, index) => collect(entry, `${path}.${index}`, claims));
+  } else if (isJsonObject(value)) {
+    for (const key of Object.keys(value)) collect(value[key], path === '' ? key : `${path}.${key}`, claims);
+  } else if (isShowable(value) && PATH.test(path)) {
+    const { found, ambiguous } = claims;
     if (found.has(path)) ambiguous.add(path);
     found.set(path, value);
     if (found.size > CLAIMS_MAX) malformed(`token of more than ${CLAIMS_MAX} claims`);
   }
-  return [...found].filter(([path]) => !ambiguous.has(path));
-}
-
-function* walk(value: unknown, path: string): Generator<readonly [string, AttributeValue]> {
-  // Asked on the way down, so that the names of what lies deeper are not even built.
-  if (path.length > PATH_MAX) return;
-  if (typeof value === 'object' && value !== null) {
-    for (const [key, member] of Object.entries(value)) yield* walk(member, path === '' ? key : `${path}.${key}`);
-  } else if (isShowable(value) && PATH.test(path)) yield [path, value];
 }
 
 function isShowable(value: unknown): value is AttributeValue {
