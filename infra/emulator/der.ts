@@ -1,4 +1,4 @@
-import { concat } from '#shared/bytes/bytes.ts';
+import { concat, utf8 } from '#shared/bytes/bytes.ts';
 
 /** One DER element with a length in its shortest form, up to 65535 bytes of content. */
 export function der(tag: number, ...parts: readonly Uint8Array[]): Uint8Array {
@@ -22,4 +22,16 @@ export function oid(text: string): Uint8Array {
     return digits;
   });
   return der(0x06, Uint8Array.from(octets));
+}
+
+/** A BIT STRING: how many bits of its last octet are unused, and its octets. */
+export function bitString(unused: number, ...octets: readonly number[]): Uint8Array {
+  return der(0x03, Uint8Array.of(unused, ...octets));
+}
+
+/** UTCTime up to 2049, else GeneralizedTime, of milliseconds since 1970. */
+export function time(atMs: number): Uint8Array {
+  const text = new Date(atMs).toISOString().replace(/\.\d+|[-:T]/g, '');
+  const year = Number(text.slice(0, 4));
+  return year >= 1950 && year < 2050 ? der(0x17, utf8(text.slice(2))) : der(0x18, utf8(text));
 }

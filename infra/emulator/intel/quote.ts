@@ -163,8 +163,11 @@ async function qeReportData(machine: QuotingMachine, key: Uint8Array, defects: Q
   return concat(
     (defects.alterQeReport ?? same)(report),
     (defects.alterQeSignature ?? same)(signature),
-    ...[u16(placedAuthData.length), placedAuthData],
-    ...[u16(type), u32(bytes.length), bytes],
+    u16(placedAuthData.length),
+    placedAuthData,
+    u16(type),
+    u32(bytes.length),
+    bytes,
   );
 }
 

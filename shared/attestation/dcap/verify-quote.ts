@@ -56,7 +56,10 @@ export async function verifyQuote(
   const certificates = [root, authority, leaf];
   const validFromMs = Math.max(verdict.validFromMs, ...certificates.map(({ notBeforeMs }) => notBeforeMs));
   const validUntilMs = Math.min(verdict.validUntilMs, ...certificates.map(({ notAfterMs }) => notAfterMs));
-  return { reasons, basis: { ...verdict, validFromMs, validUntilMs, anchor, pck: pck.chain } };
+  // Not the bytes of a quote but what it signs is its identity: a second signature S' = n - S verifies too.
+  const contentSha256 = toHex(context.crypto.digest('sha256', quote.signed));
+  const details = { ...verdict.details, contentSha256 };
+  return { reasons, basis: { ...verdict, details, validFromMs, validUntilMs, anchor, pck: pck.chain } };
 }
 
 /** What a quote has no use for is refused: a verdict must not depend on what was ignored. */

@@ -1,6 +1,6 @@
 import { generateKeyPairSync, type KeyObject, sign } from 'node:crypto';
+import { bitString, der, oid, sequence, time } from '#infra/emulator/der.ts';
 import { concat, EMPTY, utf8 } from '#shared/bytes/bytes.ts';
-import { bitString, der, oid, sequence, time } from './der.ts';
 
 /** A key pair for certificates. */
 export interface Keys {

@@ -1,7 +1,7 @@
 import { sign } from 'node:crypto';
+import { der, sequence, time } from '#infra/emulator/der.ts';
 import { EMPTY, fromHex } from '#shared/bytes/bytes.ts';
 import { ECDSA_SHA384, extension, type Keys, named } from './certificates.ts';
-import { der, sequence, time } from './der.ts';
 
 /** Everything that a revocation list says, each part as it is encoded. Each field can be bent. */
 export interface CrlFields {

@@ -1,9 +1,9 @@
 import { expect } from 'chai';
+import { sequence } from '#infra/emulator/der.ts';
 import { splitCertificates } from '#shared/attestation/dcap/certificates.ts';
 import { MalformedInput } from '#shared/attestation/malformed.ts';
 import { toBase64 } from '#shared/bytes/base64.ts';
 import { concat, utf8 } from '#shared/bytes/bytes.ts';
-import { sequence } from '#test/fakes/tee/der.ts';
 
 const ONE = sequence(Uint8Array.of(5, 0));
 const TWO = sequence(new Uint8Array(200));

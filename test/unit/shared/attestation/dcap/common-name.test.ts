@@ -1,8 +1,8 @@
 import { expect } from 'chai';
+import { der, oid, sequence } from '#infra/emulator/der.ts';
 import { commonName } from '#shared/attestation/dcap/common-name.ts';
 import { MalformedInput } from '#shared/attestation/malformed.ts';
 import { concat, utf8 } from '#shared/bytes/bytes.ts';
-import { der, oid, sequence } from '#test/fakes/tee/der.ts';
 
 const UTF8 = 0x0c;
 const PRINTABLE = 0x13;

@@ -1,10 +1,10 @@
 import { expect } from 'chai';
+import { der, oid, sequence } from '#infra/emulator/der.ts';
 import { PLAIN_PLATFORM } from '#infra/emulator/intel/quote.ts';
 import { sgxExtensionValue, sgxField, tcbFields } from '#infra/emulator/intel/sgx-extension.ts';
 import { parseSgxExtension } from '#shared/attestation/dcap/sgx-extension.ts';
 import { MalformedInput } from '#shared/attestation/malformed.ts';
 import { concat } from '#shared/bytes/bytes.ts';
-import { der, oid, sequence } from '#test/fakes/tee/der.ts';
 
 type Rewrite = (encoded: readonly Uint8Array[]) => readonly Uint8Array[];
 
@@ -55,7 +55,12 @@ describe('SGX extension of a PCK certificate', () => {
   });
 
   it('takes numbers at their largest', () => {
-    const largest = { ...PLAIN_PLATFORM, components: new Array<number>(16).fill(255), pceSvn: 65_535, sgxType: 2 };
+    const largest = {
+      ...PLAIN_PLATFORM,
+      components: PLAIN_PLATFORM.components.map(() => 255),
+      pceSvn: 65_535,
+      sgxType: 2,
+    };
     const { tcb, sgxType } = parseSgxExtension(sgxExtensionValue(largest));
     expect([tcb.components[15], tcb.pceSvn, sgxType]).to.deep.equal([255, 65_535, 2]);
   });

@@ -1,4 +1,5 @@
 import { expect } from 'chai';
+import { der, oid } from '#infra/emulator/der.ts';
 import { DerReader, TAG } from '#shared/attestation/der/reader.ts';
 import {
   oidText,
@@ -11,7 +12,6 @@ import {
 } from '#shared/attestation/der/values.ts';
 import { MalformedInput } from '#shared/attestation/malformed.ts';
 import { concat, fromHex, toHex } from '#shared/bytes/bytes.ts';
-import { der, oid } from '#test/fakes/tee/der.ts';
 
 const over = (hex: string): DerReader => new DerReader(fromHex(hex) ?? new Uint8Array(0), 'test');
 

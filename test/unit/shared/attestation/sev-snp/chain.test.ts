@@ -1,10 +1,10 @@
 import { expect } from 'chai';
+import { der } from '#infra/emulator/der.ts';
 import { emulatedName } from '#infra/emulator/sev-snp/certificate.ts';
 import type { SnpLeafOptions } from '#infra/emulator/sev-snp/chip.ts';
 import type { AmdBends } from '#infra/emulator/sev-snp/hierarchy.ts';
 import { codes, codesOf, DAY_MS, type TestChip, testChip, verifyUnder } from '#test/fakes/tee/amd.ts';
 import { ECDSA_SHA384 } from '#test/fakes/tee/certificates.ts';
-import { der } from '#test/fakes/tee/der.ts';
 import { AT_MS } from '#test/fakes/tee/emulator.ts';
 
 const YEAR_MS = 365 * DAY_MS;

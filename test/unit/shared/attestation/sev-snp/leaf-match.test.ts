@@ -1,9 +1,9 @@
 import { expect } from 'chai';
+import { der } from '#infra/emulator/der.ts';
 import { emulatedName } from '#infra/emulator/sev-snp/certificate.ts';
 import type { SnpLeafOptions } from '#infra/emulator/sev-snp/chip.ts';
 import { concat, EMPTY, utf8 } from '#shared/bytes/bytes.ts';
 import { codes, codesOf, type TestChip, testChip, verifyUnder, withExtension } from '#test/fakes/tee/amd.ts';
-import { der } from '#test/fakes/tee/der.ts';
 
 const AMD = '1.3.6.1.4.1.3704.1';
 const integer = (value: number): Uint8Array => der(0x02, Uint8Array.of(value));

@@ -1,4 +1,5 @@
 import { expect } from 'chai';
+import { bitString, oid, sequence } from '#infra/emulator/der.ts';
 import type { Anchor } from '#shared/attestation/anchor.ts';
 import type { Endorsement } from '#shared/attestation/evidence.ts';
 import { EMPTY, fromHex, toHex } from '#shared/bytes/bytes.ts';
@@ -16,7 +17,6 @@ import {
   SIGNER_USAGE,
 } from '#test/fakes/tee/certificates.ts';
 import { mintCrl, plainCrl } from '#test/fakes/tee/crl.ts';
-import { bitString, oid, sequence } from '#test/fakes/tee/der.ts';
 import { AT_MS, bootedMachine, codesOf, KEYS, partsOf, verifyParts } from './machine.ts';
 
 const DAY_MS = 86_400_000;

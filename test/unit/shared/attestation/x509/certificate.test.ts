@@ -1,4 +1,5 @@
 import { expect } from 'chai';
+import { bitString, der, oid, sequence } from '#infra/emulator/der.ts';
 import { MalformedInput } from '#shared/attestation/malformed.ts';
 import { parseCertificate } from '#shared/attestation/x509/certificate.ts';
 import { nameText } from '#shared/attestation/x509/name.ts';
@@ -15,7 +16,6 @@ import {
   plainFields,
   withTrailing,
 } from '#test/fakes/tee/certificates.ts';
-import { bitString, der, oid, sequence } from '#test/fakes/tee/der.ts';
 
 const AT_MS = Date.parse('2026-01-02T12:00:00Z');
 const keys = newKeys();

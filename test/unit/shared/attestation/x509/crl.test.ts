@@ -1,4 +1,5 @@
 import { expect } from 'chai';
+import { bitString, der, sequence, time } from '#infra/emulator/der.ts';
 import { MalformedInput } from '#shared/attestation/malformed.ts';
 import { parseCertificate } from '#shared/attestation/x509/certificate.ts';
 import { isRevoked, parseCrl, verifyCrl } from '#shared/attestation/x509/crl.ts';
@@ -17,7 +18,6 @@ import {
   withTrailing,
 } from '#test/fakes/tee/certificates.ts';
 import { type CrlFields, mintCrl, plainCrl, revokedEntry } from '#test/fakes/tee/crl.ts';
-import { bitString, der, sequence, time } from '#test/fakes/tee/der.ts';
 
 const AT_MS = Date.parse('2026-01-02T12:00:00Z');
 const HALF_DAY_MS = 43_200_000;

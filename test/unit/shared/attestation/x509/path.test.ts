@@ -1,4 +1,5 @@
 import { expect } from 'chai';
+import { der, oid, sequence, time } from '#infra/emulator/der.ts';
 import type { AllowedSignature } from '#shared/attestation/x509/algorithms.ts';
 import { type Certificate, parseCertificate } from '#shared/attestation/x509/certificate.ts';
 import { isSelfSigned, type PathRules, validateAuthorityPath, validatePath } from '#shared/attestation/x509/path.ts';
@@ -19,7 +20,6 @@ import {
   SIGNER_USAGE,
   spkiOf,
 } from '#test/fakes/tee/certificates.ts';
-import { der, oid, sequence, time } from '#test/fakes/tee/der.ts';
 
 const AT_MS = Date.parse('2026-01-02T12:00:00Z');
 const HALF_DAY_MS = 43_200_000;

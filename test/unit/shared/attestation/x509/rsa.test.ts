@@ -1,5 +1,6 @@
 import { generateKeyPairSync } from 'node:crypto';
 import { expect } from 'chai';
+import { bitString, der, oid, sequence } from '#infra/emulator/der.ts';
 import { MalformedInput } from '#shared/attestation/malformed.ts';
 import type { AllowedSignature, SubjectKey } from '#shared/attestation/x509/algorithms.ts';
 import { signatureScheme } from '#shared/attestation/x509/algorithms.ts';
@@ -7,7 +8,6 @@ import { parseCertificate } from '#shared/attestation/x509/certificate.ts';
 import { isNull, isPssSha384, readModulusBits } from '#shared/attestation/x509/rsa.ts';
 import { concat, EMPTY } from '#shared/bytes/bytes.ts';
 import { mintCertificate, newKeys, plainFields, spkiOf } from '#test/fakes/tee/certificates.ts';
-import { bitString, der, oid, sequence } from '#test/fakes/tee/der.ts';
 
 const AT_MS = Date.parse('2026-01-02T12:00:00Z');
 const NULL = der(0x05);

@@ -1,10 +1,10 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
+import { der, time } from '#infra/emulator/der.ts';
 import { DerReader } from '#shared/attestation/der/reader.ts';
 import { MalformedInput } from '#shared/attestation/malformed.ts';
 import { readTime, timeFromText, timeText } from '#shared/attestation/x509/time.ts';
 import { utf8 } from '#shared/bytes/bytes.ts';
-import { der, time } from '#test/fakes/tee/der.ts';
 
 const UTC = 0x17;
 const GENERALIZED = 0x18;
