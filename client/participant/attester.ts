@@ -3,8 +3,10 @@ import type { ParticipantAttester } from '#client/sdk/index.ts';
 import { ATTESTERS, AUTO, chooseAttester } from '#enclave/attester/attesters.ts';
 import type { AttesterOptions } from '#enclave/attester/driver.ts';
 import { nodeAttesterPorts } from '#enclave/attester/transport/node-ports.ts';
-import type { Endorsement } from '#shared/attestation/evidence.ts';
+import type { Endorsement, Evidence } from '#shared/attestation/evidence.ts';
 import type { CryptoPort } from '#shared/crypto/port.ts';
+import { Fault } from '#shared/fault/fault.ts';
+import { LIMITS } from '#shared/protocol/limits.ts';
 
 /** Names that a participant's device may be given by. */
 export const DEVICE_NAMES: readonly string[] = [AUTO, ...ATTESTERS];
@@ -24,7 +26,8 @@ export interface OwnDevice {
 /**
  * The attester of this machine, for participants of whom the manifest demands evidence: the enclave's own adapters, so
  * that there is one implementation. `searchPath` is the PATH on which tpm2-tools are looked for.
- * @throws Fault - CONFIG_INVALID for a name that is none; ATTESTER_FAILED when there is no such device here
+ * @throws Fault - CONFIG_INVALID for a name that is none, and from the attester for more than a join may carry;
+ * ATTESTER_FAILED when there is no such device here
  */
 export async function openOwnDevice(
   { name, options, cached }: OwnDevice,
@@ -35,7 +38,15 @@ export async function openOwnDevice(
   return {
     async evidenceFor(reportData) {
       const given = await attester.attest(reportData);
-      return withCached({ platform: attester.platform, ...given }, cached, crypto);
+      return fitting(withCached({ platform: attester.platform, ...given }, cached, crypto));
     },
   };
+}
+
+/** The enclave would take a longer join for a broken one, and not say why. */
+function fitting(evidence: Evidence): Evidence {
+  const bytes = evidence.endorsements.reduce((sum, each) => sum + each.bytes.length, evidence.document.length);
+  if (bytes <= LIMITS.evidenceTotalBytesMax) return evidence;
+  const found = `evidence and its endorsements have ${bytes} bytes, at most ${LIMITS.evidenceTotalBytesMax} are taken`;
+  throw new Fault('CONFIG_INVALID', `${found}; keep fewer in --endorsements`);
 }

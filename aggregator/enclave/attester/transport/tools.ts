@@ -29,11 +29,12 @@ const WORDS_MAX = 300;
  * Folders for programs on this machine, under the system's folder for temporary files and closed to other users.
  * `searchPath` is where programs are looked for.
  */
-export function nodeToolFolders(searchPath: string): ToolFolders {
+export function nodeToolFolders(searchPath: string, timeoutMs = TOOL_TIMEOUT_MS): ToolFolders {
   return async (environment) => {
     const folder = await mkdtemp(join(tmpdir(), 'cloister-tools-'));
     return {
-      run: (program, ...args) => run(program, args, { cwd: folder, env: { ...environment, PATH: searchPath } }),
+      run: (program, ...args) =>
+        run(program, args, { cwd: folder, env: { ...environment, PATH: searchPath }, timeout: timeoutMs }),
       write: (name, bytes) => writeFile(join(folder, name), bytes, { mode: 0o600 }),
       read: (name, bytesMax) => readDeviceFile(nodeDeviceFiles, join(folder, name), bytesMax),
       remove: () => rm(folder, { recursive: true, force: true }),
@@ -44,20 +45,23 @@ export function nodeToolFolders(searchPath: string): ToolFolders {
 function run(
   program: string,
   args: readonly string[],
-  surroundings: { readonly cwd: string; readonly env: Readonly<Record<string, string>> },
+  surroundings: { readonly cwd: string; readonly env: Readonly<Record<string, string>>; readonly timeout: number },
 ): Promise<void> {
-  const limits = { timeout: TOOL_TIMEOUT_MS, killSignal: 'SIGKILL', maxBuffer: OUTPUT_BYTES_MAX } as const;
+  const limits = { killSignal: 'SIGKILL', maxBuffer: OUTPUT_BYTES_MAX } as const;
   return new Promise((resolve, reject) => {
     execFile(program, args, { ...surroundings, ...limits }, (error, _stdout, stderr) => {
       if (error === null) resolve();
-      else reject(attesterFailed(`${program} ${howItEnded(error)}${lastWords(stderr)}`, error));
+      else reject(attesterFailed(`${program} ${howItEnded(error, surroundings.timeout)}${lastWords(stderr)}`, error));
     });
   });
 }
 
-function howItEnded(error: { readonly code?: unknown; readonly signal?: unknown; readonly killed?: boolean }): string {
+function howItEnded(
+  error: { readonly code?: unknown; readonly signal?: unknown; readonly killed?: boolean },
+  timeoutMs: number,
+): string {
   if (error.code === 'ENOENT') return 'is not on the PATH; install tpm2-tools';
-  if (error.killed === true) return `did not end within ${TOOL_TIMEOUT_MS} ms`;
+  if (error.killed === true) return `did not end within ${timeoutMs} ms`;
   return typeof error.signal === 'string' ? `was ended by ${error.signal}` : `failed (${String(error.code)})`;
 }
 

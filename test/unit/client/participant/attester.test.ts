@@ -8,6 +8,7 @@ import { DEVICE_DEFAULT, DEVICE_NAMES, openOwnDevice } from '#client/participant
 import type { Endorsement } from '#shared/attestation/evidence.ts';
 import { utf8 } from '#shared/bytes/bytes.ts';
 import { nodeCrypto } from '#shared/crypto/node.ts';
+import { Fault } from '#shared/fault/fault.ts';
 import { attesterFailure } from '#test/fakes/tee/emulated-devices.ts';
 
 const REPORT_DATA = new Uint8Array(64).fill(5);
@@ -35,6 +36,18 @@ describe("a participant's own device", () => {
     const evidence = await attester.evidenceFor(REPORT_DATA);
     expect(evidence).to.deep.include({ platform: 'gcp-confidential-space', document: utf8('aa.bb.cc') });
     expect(evidence.endorsements).to.not.deep.include(UNREADABLE);
+  });
+
+  it('refuses to show more than a join may carry', async () => {
+    const long = (name: string): Endorsement => ({
+      kind: 'jwk-set',
+      bytes: utf8(`{"keys":[{"kid":"${name}","kty":"RSA","n":"${'A'.repeat(40_000)}","e":"AQAB"}]}`),
+    });
+    const cached = ['a', 'b', 'c', 'd', 'e'].map(long);
+    const own = { name: 'gcp-confidential-space', options: { device }, cached };
+    const attester = await openOwnDevice(own, nodeCrypto, '');
+    const outcome = await attester.evidenceFor(REPORT_DATA).catch((error: unknown) => error);
+    expect(outcome).to.be.instanceOf(Fault).with.property('code', 'CONFIG_INVALID');
   });
 
   it('is looked for when it is not named, by default', async () => {

@@ -186,6 +186,13 @@ describe('azureCvmAttester', () => {
     expect(tools.folders).to.equal(0);
   });
 
+  it('stops for a bug on the way to the certificates', async () => {
+    const send = () => Promise.reject(new TypeError('a bug'));
+    const attester = await azureCvmAttester.open({ ...ports(), send }, {});
+    const outcome = await attester.attest(REPORT_DATA).catch((error: unknown) => error);
+    expect(outcome).to.be.instanceOf(TypeError);
+  });
+
   it('misses a TPM with the index of the report', async () => {
     expect(await azureCvmAttester.missing(ports(), {})).to.equal('there is no /dev/tpmrm0');
     expect(await azureCvmAttester.missing(ports(), { tcti: 'swtpm:' })).to.equal(undefined);

@@ -52,6 +52,12 @@ describe('a folder for programs', () => {
     expect(await attesterFailure(shell("head -c 900 /dev/zero | tr '\\0' x >&2; exit 1"))).to.have.length.below(400);
   });
 
+  it('ends a program that takes too long', async () => {
+    const hasty = await nodeToolFolders(PATH, 20)({});
+    expect(await attesterFailure(hasty.run('sleep', '60'))).to.equal('no evidence: sleep did not end within 20 ms');
+    await hasty.remove();
+  });
+
   it('bounds what a program may print, and what is read of a file', async () => {
     expect(await attesterFailure(shell('head -c 400000 /dev/zero'))).to.include('ERR_CHILD_PROCESS_STDIO_MAXBUFFER');
     await folder.write('out', new Uint8Array(11));
