@@ -21,14 +21,14 @@ const CHAIN_LENGTH = 2;
  * @throws Fault - CONNECTION_LOST, CONFIG_INVALID
  */
 export async function fetchFromAmd(needs: AmdNeeds, from: URL, signal: AbortSignal): Promise<readonly Endorsement[]> {
-  const { product, signingKey, chip } = needs;
+  const { product, signingKey, chipId, tcb } = needs;
   const place = `/${signingKey.toLowerCase()}/v1/${product}`;
   const get = (path: string): Promise<Download> => download(urlBelow(from, `${place}/${path}`), signal);
   const chain = chainIn(await get('cert_chain'));
   const crl = derIn(await get('crl'), 'crl', parseCrl);
-  if (chip === undefined) return [...chain, crl];
-  const query = kdsTcb(product, chip.tcb).map(([name, version]) => `${name}=${version}`);
-  return [derIn(await get(`${chip.id}?${query.join('&')}`), 'certificate', parseCertificate), ...chain, crl];
+  if (chipId === undefined || tcb === undefined) return [...chain, crl];
+  const query = kdsTcb(product, tcb).map(([name, version]) => `${name}=${version}`);
+  return [derIn(await get(`${chipId}?${query.join('&')}`), 'certificate', parseCertificate), ...chain, crl];
 }
 
 function chainIn({ url, body }: Download): readonly Endorsement[] {

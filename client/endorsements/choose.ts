@@ -1,6 +1,7 @@
 import { type Endorsement, EVIDENCE_LIMITS, type Evidence } from '#shared/attestation/evidence.ts';
 import type { Platform } from '#shared/attestation/platforms.ts';
 import type { SnpLeaf } from '#shared/attestation/sev-snp/certificates.ts';
+import { SNP_PRODUCTS } from '#shared/attestation/sev-snp/product.ts';
 import { toHex } from '#shared/bytes/bytes.ts';
 import type { CryptoPort } from '#shared/crypto/port.ts';
 import { Fault } from '#shared/fault/fault.ts';
@@ -16,22 +17,43 @@ const TOKENS: readonly Platform[] = [
   'nvidia-nras',
 ];
 
+/** Under which circumstances a choice is made. */
+export interface ChoiceContext {
+  /**
+   * When the evidence is judged, ms since 1970: what was published later is taken only where there is nothing else. Left
+   * out, the newest is taken.
+   */
+  readonly atMs?: number;
+  readonly crypto: CryptoPort;
+}
+
 /**
  * Evidence with those of `cached` that it needs and came without: for each place in its proof the newest that fits.
  * What it came with stays, and stands first. A choice gives no trust: all of it is verified.
  */
-export function withCached(evidence: Evidence, cached: readonly Endorsement[], crypto: CryptoPort): Evidence {
-  const needs = neededBy(evidence, crypto);
+export function withCached(
+  evidence: Evidence,
+  cached: readonly Endorsement[],
+  { atMs = Number.MAX_SAFE_INTEGER, crypto }: ChoiceContext,
+): Evidence {
+  const described = describeAll(cached, crypto);
+  const needs = neededBy(evidence, described, crypto);
   const own = new Set(describeAll(evidence.endorsements, crypto).map(({ subject }) => placeOf(subject)));
-  const fitting = describeAll(cached, crypto)
+  const fitting = described
     .filter(({ subject }) => fits(subject, needs, evidence.platform) && !own.has(placeOf(subject)))
-    .toSorted((a, b) => (b.valid?.fromMs ?? 0) - (a.valid?.fromMs ?? 0));
-  const newest = fitting.filter(
+    .toSorted((a, b) => rankAt(atMs, b) - rankAt(atMs, a));
+  const chosen = fitting.filter(
     ({ subject }, index) =>
       subject.kind === 'keys' || fitting.findIndex((other) => placeOf(other.subject) === placeOf(subject)) === index,
   );
-  const endorsements = [...evidence.endorsements, ...newest.map(({ endorsement }) => endorsement)];
+  const endorsements = [...evidence.endorsements, ...chosen.map(({ endorsement }) => endorsement)];
   return { ...evidence, endorsements: endorsements.slice(0, EVIDENCE_LIMITS.endorsements) };
+}
+
+/** The newest that was published by then first, then those of later, the earliest first. */
+function rankAt(atMs: number, { valid }: DescribedEndorsement): number {
+  const fromMs = valid?.fromMs ?? 0;
+  return fromMs <= atMs ? fromMs : -fromMs;
 }
 
 /** What cannot be read is no use to any evidence. */
@@ -42,10 +64,28 @@ function describeAll(endorsements: readonly Endorsement[], crypto: CryptoPort): 
   });
 }
 
-/** `undefined` for evidence of which nothing can be said: the verifier will say why. */
-function neededBy(evidence: Evidence, crypto: CryptoPort): EndorsementNeeds | undefined {
+/**
+ * What evidence needs. A report that does not say its product is of the one whose key is at hand for it. `undefined` for
+ * evidence of which nothing can be said: the verifier will say why.
+ */
+function neededBy(
+  evidence: Evidence,
+  cached: readonly DescribedEndorsement[],
+  crypto: CryptoPort,
+): EndorsementNeeds | undefined {
+  const stated = [undefined, ...SNP_PRODUCTS].map((product) => orUndefined(() => needsOf(evidence, product, crypto)));
+  const [plain, ...guesses] = stated;
+  return plain ?? guesses.find((needs) => cached.some(({ subject }) => isKeyFor(subject, needs)));
+}
+
+function isKeyFor(subject: EndorsementSubject, needs: EndorsementNeeds | undefined): boolean {
+  const isKey = subject.kind === 'amd-leaf' || subject.kind === 'amd-table';
+  return isKey && needs?.kind === 'amd' && isLeafFor(subject.leaf, needs);
+}
+
+function orUndefined<T>(find: () => T): T | undefined {
   try {
-    return needsOf(evidence, undefined, crypto);
+    return find();
   } catch (cause) {
     if (cause instanceof Fault) return undefined;
     throw cause;
@@ -68,7 +108,7 @@ function fits(subject: EndorsementSubject, needs: EndorsementNeeds | undefined, 
       return needs?.kind === 'amd' && subject.product === needs.product;
     case 'amd-leaf':
     case 'amd-table':
-      return needs?.kind === 'amd' && isLeafFor(subject.leaf, needs);
+      return isKeyFor(subject, needs);
     case 'intel-collateral':
       return needs?.kind === 'intel' && subject.tee === needs.tee && subject.fmspc === needs.fmspc;
     case 'keys':
@@ -78,13 +118,9 @@ function fits(subject: EndorsementSubject, needs: EndorsementNeeds | undefined, 
   }
 }
 
-/** Whether a certificate is for the chip and the firmware; for a provider's key, whether it is one of the product. */
-function isLeafFor(leaf: SnpLeaf, { chip, product, signingKey }: AmdNeeds): boolean {
-  if (leaf.kind !== signingKey || leaf.product !== product) return false;
-  if (chip === undefined) return true;
-  return (
-    leaf.hwId !== undefined &&
-    toHex(leaf.hwId) === chip.id &&
-    [...leaf.spls].every(([name, version]) => (chip.tcb.get(name) ?? version) === version)
-  );
+/** Whether a certificate is for the kind of key, the chip where one is named, and the firmware. */
+function isLeafFor({ kind, product, hwId, spls }: SnpLeaf, needs: AmdNeeds): boolean {
+  if (kind !== needs.signingKey || product !== needs.product) return false;
+  if (needs.chipId !== undefined && (hwId === undefined || toHex(hwId) !== needs.chipId)) return false;
+  return [...spls].every(([name, version]) => (needs.tcb?.get(name) ?? version) === version);
 }

@@ -22,8 +22,10 @@ export interface AmdNeeds {
   readonly kind: 'amd';
   readonly product: SnpProduct;
   readonly signingKey: LeafKind;
-  /** Whose VCEK, and for which firmware; `undefined` when only the authorities are wanted. */
-  readonly chip: { readonly id: string; readonly tcb: ReadonlyMap<SplName, number> } | undefined;
+  /** Whose VCEK, in hexadecimal; `undefined` when none is wanted. */
+  readonly chipId: string | undefined;
+  /** The firmware that the key is for; `undefined` when only the authorities are wanted. */
+  readonly tcb: ReadonlyMap<SplName, number> | undefined;
 }
 
 /** What Intel's collateral is asked for by. */
@@ -80,12 +82,12 @@ function amdNeeds(report: SnpReport, stated: SnpProduct | undefined): AmdNeeds {
     throw new Fault('CONFIG_INVALID', 'the report does not say which product made it; name it with --product');
   }
   if (signingKey === 'NONE') throw new Fault('CONFIG_INVALID', 'the report is not signed: no endorsement can help it');
-  if (signingKey === 'VLEK') return { kind: 'amd', product, signingKey, chip: undefined };
+  const tcb = new Map(tcbLayout(product).map(({ extension }, index) => [extension, reportedTcb[index] ?? 0]));
+  if (signingKey === 'VLEK') return { kind: 'amd', product, signingKey, chipId: undefined, tcb };
   if (chipId.every((byte) => byte === 0)) {
     throw new Fault('CONFIG_INVALID', 'the host masks the chip in the report; take the VCEK from the host itself');
   }
-  const tcb = new Map(tcbLayout(product).map(({ extension }, index) => [extension, reportedTcb[index] ?? 0]));
-  return { kind: 'amd', product, signingKey, chip: { id: toHex(chipId.subarray(0, CHIP_ID_BYTES[product])), tcb } };
+  return { kind: 'amd', product, signingKey, chipId: toHex(chipId.subarray(0, CHIP_ID_BYTES[product])), tcb };
 }
 
 /** The product that a certificate beside the report is for. */

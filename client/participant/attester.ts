@@ -38,7 +38,7 @@ export async function openOwnDevice(
   return {
     async evidenceFor(reportData) {
       const given = await attester.attest(reportData);
-      return fitting(withCached({ platform: attester.platform, ...given }, cached, crypto));
+      return fitting(withCached({ platform: attester.platform, ...given }, cached, { crypto }));
     },
   };
 }

@@ -109,9 +109,9 @@ function amdNeeds({ flags }: CliContext, product: SnpProduct | undefined): AmdNe
   if (product === undefined) throw invalid('--product', undefined, SNP_PRODUCTS.join(', '));
   const signingKey = flags['vlek'] === true ? 'VLEK' : 'VCEK';
   const [chipId, tcb] = [textFlag(flags, 'chipId'), textFlag(flags, 'tcb')];
-  if (chipId === undefined && tcb === undefined) return { kind: 'amd', product, signingKey, chip: undefined };
+  if (chipId === undefined && tcb === undefined) return { kind: 'amd', product, signingKey, chipId, tcb };
   if (signingKey === 'VLEK') throw new Fault('CONFIG_INVALID', '--vlek takes neither --chip-id nor --tcb');
-  return { kind: 'amd', product, signingKey, chip: { id: chipIdIn(chipId, product), tcb: tcbIn(tcb, product) } };
+  return { kind: 'amd', product, signingKey, chipId: chipIdIn(chipId, product), tcb: tcbIn(tcb, product) };
 }
 
 /** Reports name a Turin chip in 64 bytes, of which its service wants the 8 that are not zero. */

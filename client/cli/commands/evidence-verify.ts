@@ -73,9 +73,9 @@ type Judged = AppraisedEvidence & { readonly asked: string };
 
 async function judged(context: CliContext, { evidence: shown, keys }: EvidenceFile): Promise<Judged> {
   const { crypto, nowMs, settings } = context;
-  const evidence = await withEndorsements(knownEvidenceIn(shown), context);
-  const policies = await policiesOf(context);
   const atMs = statedTimeMs(context) ?? nowMs();
+  const evidence = await withEndorsements(knownEvidenceIn(shown), atMs, context);
+  const policies = await policiesOf(context);
   const binding = {
     nonce: hexFlag(context, 'nonce', '--nonce'),
     reportData: hexFlag(context, 'reportData', '--report-data'),
@@ -97,14 +97,14 @@ async function judged(context: CliContext, { evidence: shown, keys }: EvidenceFi
 }
 
 /** Adds what `--endorsements` holds and the evidence came without. */
-async function withEndorsements(evidence: Evidence, { settings, crypto }: CliContext): Promise<Evidence> {
+async function withEndorsements(evidence: Evidence, atMs: number, { settings, crypto }: CliContext): Promise<Evidence> {
   const folder = settings.get(SETTINGS.endorsements);
   if (folder === undefined) return evidence;
   const cached = await readCache(folder);
   return withCached(
     evidence,
     cached.map(({ endorsement }) => endorsement),
-    crypto,
+    { atMs, crypto },
   );
 }
 

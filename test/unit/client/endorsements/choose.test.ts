@@ -11,6 +11,8 @@ import { DAY_MS, type TestChip, testChip } from '#test/fakes/tee/amd.ts';
 import { AT_MS, fixedSurroundings } from '#test/fakes/tee/emulator.ts';
 import { type IntelScene, intelScene } from './intel.ts';
 
+const CONTEXT = { atMs: AT_MS, crypto: nodeCrypto };
+
 const crl = (bytes: Uint8Array): Endorsement => ({ kind: 'crl', bytes });
 const certificate = (bytes: Uint8Array): Endorsement => ({ kind: 'certificate', bytes });
 
@@ -26,13 +28,12 @@ describe('evidence completed from a cache', () => {
     evidence = { platform: 'amd-sev-snp', document: milan.report(), endorsements: [] };
   });
 
-  const completed = (from: Evidence, cached: readonly Endorsement[]) =>
-    withCached(from, cached, nodeCrypto).endorsements;
+  const completed = (from: Evidence, cached: readonly Endorsement[]) => withCached(from, cached, CONTEXT).endorsements;
 
   it('verifies although it came without anything', async () => {
     const { asvk } = milan.hierarchy;
     const cached = [...genoa.endorsements, certificate(asvk.certificate), ...milan.endorsements.toReversed()];
-    const whole = withCached(evidence, cached, nodeCrypto);
+    const whole = withCached(evidence, cached, CONTEXT);
     expect(whole.endorsements).to.have.deep.members(milan.endorsements);
     const verification = await verifyEvidence(whole, { anchors: [milan.anchor], atMs: AT_MS, crypto: nodeCrypto });
     expect(verification.kind).to.equal('verified');
@@ -54,6 +55,30 @@ describe('evidence completed from a cache', () => {
   it('gets the newest of two lists', () => {
     const older = mintAmdCrl(milan.hierarchy.ark, { validMs: [AT_MS - 9 * DAY_MS, AT_MS - 2 * DAY_MS] });
     expect(completed(evidence, [crl(older), crl(milan.crl)])).to.deep.equal([crl(milan.crl)]);
+  });
+
+  it('gets a list of later only when there is none of its time', () => {
+    const [later, latest] = [1, 2].map((days) =>
+      crl(mintAmdCrl(milan.hierarchy.ark, { validMs: [AT_MS + days * DAY_MS, AT_MS + 9 * DAY_MS] })),
+    );
+    if (later === undefined || latest === undefined) throw new Error('two lists were made');
+    expect(completed(evidence, [latest, later, crl(milan.crl)])).to.deep.equal([crl(milan.crl)]);
+    expect(completed(evidence, [latest, later])).to.deep.equal([later]);
+  });
+
+  it('finds out by the key at hand which product made a report that does not say it', async () => {
+    const silent = { ...evidence, document: milan.report({ version: 2 }) };
+    const cached = [...genoa.endorsements, ...milan.endorsements];
+    expect(completed(silent, cached)).to.have.deep.members(milan.endorsements);
+    expect(completed(silent, genoa.endorsements)).to.deep.equal([]);
+  });
+
+  it("gets a provider's key for its own firmware only", async () => {
+    const lent = await testChip('Genoa', { kind: 'VLEK' });
+    const newer = await testChip('Genoa', { kind: 'VLEK', tcb: { bootloader: 11, tee: 0, snp: 23, microcode: 84 } });
+    const from: Evidence = { platform: 'amd-sev-snp', document: lent.report(), endorsements: [] };
+    const keys = [newer, lent].map(({ chip }) => certificate(chip.certificate));
+    expect(completed(from, keys)).to.deep.equal([certificate(lent.chip.certificate)]);
   });
 
   it('gets the certificate of no other chip and no other firmware', () => {

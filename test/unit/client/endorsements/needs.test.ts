@@ -29,16 +29,16 @@ describe('what evidence needs of its vendor', () => {
     const found = needs(reportOf(milan, { reportedTcb }));
     expect(found).to.include({ kind: 'amd', product: 'Milan', signingKey: 'VCEK' });
     if (found.kind !== 'amd') throw new Error('an SNP report needs something of AMD');
-    expect(found.chip?.id).to.equal(toHex(HW_ID));
+    expect(found.chipId).to.equal(toHex(HW_ID));
     const spls = ['blSPL', 'teeSPL', 'snpSPL', 'ucodeSPL'] as const;
-    expect(spls.map((name) => found.chip?.tcb.get(name))).to.deep.equal([3, 0, 20, 209]);
+    expect(spls.map((name) => found.tcb?.get(name))).to.deep.equal([3, 0, 20, 209]);
   });
 
   it('is asked for by eight bytes of the chip on Turin, whose firmware has a component more', async () => {
     const turin = await testChip('Turin', { hwId: HW_ID.subarray(0, 8) });
     const found = needs(reportOf(turin));
-    expect(found).to.have.nested.property('chip.id', toHex(HW_ID.subarray(0, 8)));
-    expect(found.kind === 'amd' && found.chip?.tcb.get('fmcSPL')).to.equal(1);
+    expect(found).to.have.nested.property('chipId', toHex(HW_ID.subarray(0, 8)));
+    expect(found.kind === 'amd' && found.tcb?.get('fmcSPL')).to.equal(1);
   });
 
   it('takes the product of a report of version 2 from a certificate beside it, or from whoever asks', () => {
@@ -56,12 +56,7 @@ describe('what evidence needs of its vendor', () => {
 
   it("is the authorities alone for a provider's key, which nobody publishes", async () => {
     const lent = await testChip('Genoa', { kind: 'VLEK' });
-    expect(needs(reportOf(lent))).to.deep.equal({
-      kind: 'amd',
-      product: 'Genoa',
-      signingKey: 'VLEK',
-      chip: undefined,
-    });
+    expect(needs(reportOf(lent))).to.include({ product: 'Genoa', signingKey: 'VLEK', chipId: undefined });
   });
 
   it('cannot be told for a masked chip or a report that nobody signed', () => {
