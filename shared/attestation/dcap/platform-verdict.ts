@@ -5,6 +5,7 @@ import type { Platform } from '../platforms.ts';
 import type { Reason } from '../reasons.ts';
 import type { VerificationContext } from '../verification.ts';
 import type { Certificate } from '../x509/certificate.ts';
+import { commonValidity } from '../x509/chain.ts';
 import { isRevoked } from '../x509/crl.ts';
 import { timeText } from '../x509/time.ts';
 import type { Collateral } from './collateral.ts';
@@ -94,9 +95,7 @@ function rootsFor(anchor: Anchor | undefined, anchors: readonly Anchor[]): reado
 
 /** Intel's own verifier counts the dates of the PCK chain among those of the collateral (qve.cpp, qve_get_collateral_dates). */
 function spanReasons({ root, authority, leaf }: PckChain, atMs: number): readonly Reason[] {
-  const certificates = [root, authority, leaf];
-  const fromMs = Math.max(...certificates.map(({ notBeforeMs }) => notBeforeMs));
-  const untilMs = Math.min(...certificates.map(({ notAfterMs }) => notAfterMs));
+  const [fromMs, untilMs] = commonValidity([root, authority, leaf]);
   const found = timeText(atMs);
   if (atMs < fromMs) {
     const detail = 'the collateral counts from the first second of the PCK chain on';

@@ -4,6 +4,7 @@ import type { Endorsement } from '../evidence.ts';
 import { attempt } from '../malformed.ts';
 import type { Reason } from '../reasons.ts';
 import type { Certificate } from '../x509/certificate.ts';
+import { commonValidity } from '../x509/chain.ts';
 import { ecSpki } from '../x509/spki.ts';
 import { splitCertificates } from './certificates.ts';
 import type { PckChain, PckVerification } from './pck.ts';
@@ -53,9 +54,9 @@ export async function verifyQuote(
   ];
   if (pck.chain?.anchor === undefined) return { reasons, basis: undefined };
   const { root, authority, leaf, anchor } = pck.chain;
-  const certificates = [root, authority, leaf];
-  const validFromMs = Math.max(verdict.validFromMs, ...certificates.map(({ notBeforeMs }) => notBeforeMs));
-  const validUntilMs = Math.min(verdict.validUntilMs, ...certificates.map(({ notAfterMs }) => notAfterMs));
+  const [chainFromMs, chainUntilMs] = commonValidity([root, authority, leaf]);
+  const validFromMs = Math.max(verdict.validFromMs, chainFromMs);
+  const validUntilMs = Math.min(verdict.validUntilMs, chainUntilMs);
   // Not the bytes of a quote but what it signs is its identity: a second signature S' = n - S verifies too.
   const contentSha256 = toHex(context.crypto.digest('sha256', quote.signed));
   const details = { ...verdict.details, contentSha256 };
