@@ -71,10 +71,11 @@ function depthOf(bytes: Uint8Array): number {
   let depth = 0;
   let deepest = 0;
   let quoted = false;
-  for (let i = 0; i < bytes.length; i++) {
-    const byte = bytes[i] ?? 0;
-    if (byte === QUOTE) quoted = !quoted;
-    else if (quoted) i += byte === BACKSLASH ? 1 : 0;
+  let escaped = false;
+  for (const byte of bytes) {
+    if (escaped) escaped = false;
+    else if (byte === QUOTE) quoted = !quoted;
+    else if (quoted) escaped = byte === BACKSLASH;
     else if (OPENERS.includes(byte)) deepest = Math.max(deepest, ++depth);
     else if (CLOSERS.includes(byte)) depth -= 1;
   }

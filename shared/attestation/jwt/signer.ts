@@ -4,7 +4,6 @@ import { attempt } from '../malformed.ts';
 import type { Reason } from '../reasons.ts';
 import type { VerificationContext } from '../verification.ts';
 import { commonValidity, verifyChain } from '../x509/chain.ts';
-import { nameText } from '../x509/name.ts';
 import { memberOf } from './json.ts';
 import type { Jws, JwsAlgorithm } from './jws.ts';
 import { JWS_ALGORITHMS } from './jws.ts';
@@ -71,10 +70,9 @@ async function signerOfChain(
   if (parsed.kind === 'refused') return { ...NOBODY, reasons: [parsed.reason] };
   const ders = completeChain(parsed.value, evidence, context);
   const rules = { platform: profile.platform, allowed: ['rsa-pkcs1-sha256'] } as const;
-  const { leaf, certificates, anchor, reasons } = await verifyChain(ders, rules, context);
+  const { leaf, certificates, subjects, anchor, reasons } = await verifyChain(ders, rules, context);
   const [validFromMs, validUntilMs] = commonValidity(certificates);
   const fits = algorithm !== undefined && leaf !== undefined && isKeyFor(JWS_ALGORITHMS[algorithm].key, leaf.key);
-  const names = attempt(() => certificates.map(({ subject }) => nameText(subject)).join(' < '));
   return {
     keys: fits ? [{ spki: leaf.key.spki }] : [],
     anchor: certificates.length === 0 ? undefined : anchor,
@@ -82,7 +80,7 @@ async function signerOfChain(
     validFromMs,
     validUntilMs,
     check: 'certificates up to the pinned root: signatures, names, validity, CA bits, path lengths; not revocation',
-    details: names.kind === 'parsed' ? { chain: names.value } : {},
+    details: { chain: subjects.join(' < ') },
   };
 }
 

@@ -1,7 +1,6 @@
 import { equalBytes, toHex } from '../../bytes/bytes.ts';
 import type { Anchor } from '../anchor.ts';
 import type { Claims } from '../claims.ts';
-import { commonName } from '../dcap/common-name.ts';
 import { attempt } from '../malformed.ts';
 import type { PlatformVerifier } from '../platform.ts';
 import type { Reason } from '../reasons.ts';
@@ -10,7 +9,6 @@ import { refusedFor } from '../verification.ts';
 import type { Certificate } from '../x509/certificate.ts';
 import type { VerifiedChain } from '../x509/chain.ts';
 import { commonValidity, verifyChain } from '../x509/chain.ts';
-import { nameText } from '../x509/name.ts';
 import { NVIDIA_DEVICE_IDENTITY_CA } from './anchors.ts';
 import { firmwareIdOf } from './firmware-id.ts';
 import type { DeviceFacts } from './opaque.ts';
@@ -105,13 +103,12 @@ function claimsOf({ document, report, facts, anchor, chain }: Verified, { crypto
   const { name, platform, sha256, emulated } = anchor;
   const [validFromMs, validUntilMs] = commonValidity(chain.certificates);
   const digests = report.measurements.filter(({ isDigest }) => isDigest);
-  const names = attempt(() => chain.certificates.map(({ subject }) => nameText(subject)).join(' < '));
   return {
     platform,
     measurements: Object.fromEntries(digests.map(({ index, value }) => [`MEASUREMENT${index}`, toHex(value)])),
     // The report has no flag for it: debugging shows in the measurements, and in the certificate that is not issued.
     debug: false,
-    attributes: attributesOf(facts, chain.leaf),
+    attributes: attributesOf(facts, chain.subjects),
     levels: {},
     tcb: undefined,
     concerns: [],
@@ -125,15 +122,14 @@ function claimsOf({ document, report, facts, anchor, chain }: Verified, { crypto
     details: {
       responseNonce: toHex(report.responseNonce),
       contentSha256: toHex(crypto.digest('sha256', document.subarray(0, document.length - SIGNATURE_BYTES))),
-      ...(names.kind === 'parsed' ? { chain: names.value } : {}),
+      chain: chain.subjects.join(' < '),
     },
   };
 }
 
-function attributesOf(facts: DeviceFacts, leaf: Certificate | undefined): Claims['attributes'] {
-  const subject = attempt(() => (leaf === undefined ? undefined : commonName(leaf.subject)));
-  // Such as "GH100 A01 GSP FMC LF": chip, revision, processor, certificate.
-  const chip = subject.kind === 'parsed' ? /^[A-Z0-9_]{1,16}(?= )/.exec(subject.value ?? '')?.[0] : undefined;
+function attributesOf(facts: DeviceFacts, [device = '']: VerifiedChain['subjects']): Claims['attributes'] {
+  // Such as "CN=GH100 A01 GSP FMC LF": chip, revision, processor, certificate.
+  const chip = /(?:^|,)CN=([A-Z0-9_]{1,16}) /.exec(device)?.[1];
   const { vbiosVersion, driverVersion, protectedPcie } = facts;
   return {
     ...(chip === undefined ? {} : { chip }),

@@ -8,6 +8,7 @@ import type { VerificationContext } from '../verification.ts';
 import type { AllowedSignature } from './algorithms.ts';
 import type { Certificate } from './certificate.ts';
 import { parseCertificate } from './certificate.ts';
+import { nameText } from './name.ts';
 import { validatePath } from './path.ts';
 
 /** A chain that was verified up to its end, and what is wrong with it. */
@@ -16,6 +17,8 @@ export interface VerifiedChain {
   readonly leaf: Certificate | undefined;
   /** Leaf first; empty when one of them cannot be read. */
   readonly certificates: readonly Certificate[];
+  /** Their subjects for people to read, in the same order. */
+  readonly subjects: readonly string[];
   /** The pinned root that the chain ends in. */
   readonly anchor: Anchor | undefined;
   /** Every check that failed; empty means that `anchor` vouches for `leaf`. */
@@ -32,8 +35,9 @@ export async function verifyChain(
   { platform, allowed }: { readonly platform: Platform; readonly allowed: readonly AllowedSignature[] },
   { anchors, atMs, crypto }: VerificationContext,
 ): Promise<VerifiedChain> {
-  const entries = ders.map((der) => attempt(() => parseCertificate(der)));
-  const certificates = entries.flatMap((entry) => (entry.kind === 'parsed' ? [entry.value] : []));
+  const entries = ders.map((der) => attempt(() => readCertificate(der)));
+  const read = entries.flatMap((entry) => (entry.kind === 'parsed' ? [entry.value] : []));
+  const certificates = read.map(({ certificate }) => certificate);
   const broken = entries.flatMap((entry, index): readonly Reason[] =>
     entry.kind === 'parsed'
       ? []
@@ -46,11 +50,18 @@ export async function verifyChain(
   const path = whole ? await validatePath(certificates.toReversed(), { atMs, allowed, crypto }) : broken;
   const [first] = entries;
   return {
-    leaf: first?.kind === 'parsed' ? first.value : undefined,
+    leaf: first?.kind === 'parsed' ? first.value.certificate : undefined,
     certificates: whole ? certificates : [],
+    subjects: whole ? read.map(({ subject }) => subject) : [],
     anchor,
     reasons: anchor === undefined ? [...path, untrusted(sha256)] : path,
   };
+}
+
+/** A certificate whose subject is a name, which parsing alone does not ask. */
+function readCertificate(der: Uint8Array): { readonly certificate: Certificate; readonly subject: string } {
+  const certificate = parseCertificate(der);
+  return { certificate, subject: nameText(certificate.subject) };
 }
 
 /** The span in which all of `certificates` are valid, first and last second, ms since 1970. */
