@@ -2,7 +2,7 @@
 import { writeFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import type { PlatformVerifier } from '#shared/attestation/platform.ts';
-import { PLATFORM_VERIFIERS, type Platform } from '#shared/attestation/platforms.ts';
+import { isPlatform, PLATFORM_VERIFIERS, PLATFORMS, type Platform } from '#shared/attestation/platforms.ts';
 
 /** Where the page is published. */
 export const PLATFORMS_FILE = fileURLToPath(new URL('../docs/platforms.md', import.meta.url));
@@ -126,7 +126,10 @@ fetch\` fills such a folder on a machine with a network and \`import\` on one wi
 
 /** The page, as text. */
 export function platformsText(): string {
-  const platforms = Object.entries(PLATFORM_VERIFIERS) as [Platform, PlatformVerifier][];
+  const platforms = PLATFORMS.filter(isPlatform).map((name): [Platform, PlatformVerifier] => [
+    name,
+    PLATFORM_VERIFIERS[name],
+  ]);
   const tried = platforms.map(([name, { title }]) => {
     const { attester, hardware, recorded, emulated } = TRIED[name];
     return [`\`${name}\``, title, attester, hardware, recorded, emulated];

@@ -1,10 +1,13 @@
 import { expect } from 'chai';
 import { type TcbReport, tcbReport, tcbText } from '#scripts/tcb-report.ts';
 
-/** Lines of code of ours that are measured, without the verifier. */
+/** Lines of code of ours that are measured and that updates pass through or that decide what becomes of them. */
 const CODE_LINES_MAX = 6500;
-/** The same with the verifier. */
-const WITH_VERIFIER_MAX = 7800;
+/**
+ * All of ours, with what proves an enclave to others and others to it. Twelve kinds of evidence, from DER to the levels of
+ * Intel's TCB, are most of it; a participant reaches it only after its signature by a key of the manifest.
+ */
+const ALL_MAX = 15_500;
 /**
  * The verifier judges participants' evidence and nothing else, the attesters make the enclave's own: no update passes
  * through either.
@@ -34,17 +37,17 @@ describe('the trusted computing base', () => {
     report = await tcbReport();
   });
 
-  it('keeps our own code, without the verifier, within 6,500 lines', () => {
+  it('keeps our own code, without verifiers and attesters, within 6,500 lines', () => {
     const lines = report.own
       .filter(({ name }) => !VERIFIER.test(name))
       .reduce((sum, { codeLines }) => sum + codeLines, 0);
-    console.log(`      ${lines} lines of code without the verifier`);
+    console.log(`      ${lines} lines of code without verifiers and attesters`);
     expect(lines).to.be.above(1000).and.at.most(CODE_LINES_MAX);
   });
 
-  it('keeps our own code, with the verifier, within 7,800 lines', () => {
+  it('keeps our own code, with verifiers and attesters, within 15,500 lines', () => {
     console.log(`      ${report.ownCodeLines} lines of code, ${report.ownLines} with comments`);
-    expect(report.ownCodeLines).to.be.above(1000).and.at.most(WITH_VERIFIER_MAX);
+    expect(report.ownCodeLines).to.be.above(1000).and.at.most(ALL_MAX);
   });
 
   it('holds exactly the packages that have a reason to be there', () => {

@@ -23,5 +23,6 @@ for (const { platform, count, seed } of assignments) {
   const seeds = await seedsOf(vectorsFolder() ?? '', platform, crypto);
   const findings = await campaign(seeds, count, seed, crypto);
   const report: Report = { platform, seeds: seeds.length, ...findings };
+  // oxlint-disable-next-line unicorn/require-post-message-target-origin -- the port of a thread has no origin
   parentPort?.postMessage(report);
 }
