@@ -47,7 +47,7 @@ const COLLATERAL = /^collateral-(\d{4}-\d{2}-\d{2})\.json$/;
  * Time and conditions for a sample. The time is `at.statedMs`, else that of the first verdict, else `at.nowMs`. The
  * conditions are those of the verdict of that time; where several are, of the one that asks for a CRL. Without one
  * they follow from the files: the collateral of the latest date by that time (the earliest, where all are later), and
- * `crl.der` unless it was published after that time.
+ * `crl.der` unless it was published after that time; and the root and key that all verdicts name, if they do.
  * @throws Fault - CONFIG_INVALID when the first verdict is needed for its time and has none
  */
 export function judgedAs(
@@ -60,7 +60,17 @@ export function judgedAs(
   if (!Number.isSafeInteger(atMs)) throw new Fault('CONFIG_INVALID', 'the first verdict of expected.json has no time');
   const fitting = verdicts.filter((verdict) => verdict.at === 'any' || verdictTimeMs(verdict) === atMs);
   const verdict = fitting.find(({ crl }) => typeof crl === 'string') ?? fitting[0];
-  return { atMs, conditions: verdict ?? conditionsFrom(files, atMs) };
+  return { atMs, conditions: verdict ?? { ...trustOf(verdicts), ...conditionsFrom(files, atMs) } };
+}
+
+/** What all verdicts trust is trusted at other times too. */
+function trustOf(verdicts: readonly VectorConditions[]): VectorConditions {
+  const [first] = verdicts;
+  if (first === undefined) return {};
+  const { trust_anchor, trust } = first;
+  const isSame = verdicts.every((verdict) => verdict.trust_anchor === trust_anchor && verdict.trust === trust);
+  if (!isSame) return {};
+  return { ...(trust_anchor === undefined ? {} : { trust_anchor }), ...(trust === undefined ? {} : { trust }) };
 }
 
 function conditionsFrom(files: VectorFiles, atMs: number): VectorConditions {

@@ -1,11 +1,7 @@
-import type { Anchor } from '#shared/attestation/anchor.ts';
 import type { Claims } from '#shared/attestation/claims.ts';
-import { intelRoots } from '#shared/attestation/dcap/anchors.ts';
 import { splitCertificates } from '#shared/attestation/dcap/certificates.ts';
 import type { Endorsement } from '#shared/attestation/evidence.ts';
 import { attempt } from '#shared/attestation/malformed.ts';
-import { toHex } from '#shared/bytes/bytes.ts';
-import type { CryptoPort } from '#shared/crypto/port.ts';
 import { requiredFile } from './files.ts';
 import { sgxFields, tdxFields } from './intel-fields.ts';
 import { looseCollateral } from './intel-loose.ts';
@@ -31,13 +27,13 @@ export const intelTdxVectors: VectorPlatform = {
 };
 
 /** `open` names attributes that our own default policy demands and the collection's does not. */
-function caseOf(platform: IntelPlatform, { files, conditions, crypto }: VectorRequest, open: readonly string[]) {
+function caseOf(platform: IntelPlatform, { files, conditions }: VectorRequest, open: readonly string[]) {
   const document = requiredFile(files, QUOTE);
   const certificates = certificatesIn(files).map((bytes) => ({ kind: 'certificate', bytes }) as const);
   const endorsements = [...certificates, ...collateralOf(files, conditions.collateral)];
   return {
     evidence: { platform, document, endorsements },
-    ...trustOf(platform, files, conditions.trust_anchor, crypto),
+    anchors: [],
     reference: ({ attributes }: Claims) => ({
       attributes: Object.fromEntries(
         open.flatMap((name) => (attributes[name] === undefined ? [] : [[name, attributes[name]] as const])),
@@ -50,18 +46,6 @@ function caseOf(platform: IntelPlatform, { files, conditions, crypto }: VectorRe
 function collateralOf(files: VectorFiles, name: string | null | undefined): readonly Endorsement[] {
   const bytes = typeof name === 'string' ? requiredFile(files, name) : looseCollateral(files);
   return bytes === undefined ? [] : [{ kind: 'intel-collateral', bytes }];
-}
-
-/** Conditions name a root in words: only one that is a file of the sample takes the place of Intel's. */
-function trustOf(platform: IntelPlatform, files: VectorFiles, words: string | undefined, crypto: CryptoPort) {
-  const [name = ''] = words?.split(' ') ?? [];
-  const bytes = files.get(name);
-  if (bytes === undefined) return { anchors: [] };
-  const anchors: readonly Anchor[] = splitCertificates(bytes).map((der) => {
-    const sha256 = toHex(crypto.digest('sha256', der));
-    return { kind: 'certificate', name, platform, sha256, emulated: true };
-  });
-  return { anchors, untrusted: intelRoots(platform).map(({ sha256 }) => sha256) };
 }
 
 /** DER of the certificates beside the quote; a file that is none of the forms goes to the verifier as it is. */

@@ -5,6 +5,7 @@ import { isListed } from './disagreements.ts';
 import type { Expected, ExpectedVerdict, PolicyCase, Recipe } from './expected.ts';
 import { type JudgedUnder, type Judgement, judge } from './judge.ts';
 import { applyRecipe, type ReadFile } from './recipes.ts';
+import { underStatedRoot } from './trust.ts';
 import type { VectorConditions, VectorFiles } from './vector-platform.ts';
 
 /** A sample of the collection: its folder's files, and what is expected of it. */
@@ -42,8 +43,8 @@ export function judgeFiles(
   conditions: VectorConditions,
   under: JudgedUnder,
 ): Promise<Judgement> {
-  const tested = adapterOf(id).caseOf({ files, conditions, crypto: under.crypto });
-  return judge(tested, under);
+  const request = { files, conditions, crypto: under.crypto };
+  return judge(underStatedRoot(adapterOf(id).caseOf(request), request), under);
 }
 
 /** Every field, verdict and policy case of a sample. */

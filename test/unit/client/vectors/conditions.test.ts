@@ -64,6 +64,15 @@ describe('how a single sample is judged', () => {
     expect(asked(utf8('no list'), CURRENT_MS[0])).to.equal('crl.der');
   });
 
+  it('with the root that all verdicts name, at other times too, and with none where they differ', () => {
+    const conditions = (...anchors: readonly string[]) => {
+      const verdicts = anchors.map((trust_anchor) => ({ at: '2020-01-01T00:00:00Z', trust_anchor }));
+      return judgedAs({ verdicts }, filesOf(), { statedMs: AT_MS, nowMs: NOW_MS }).conditions;
+    };
+    expect(conditions('root.pem', 'root.pem')).to.deep.equal({ trust_anchor: 'root.pem', crl: null });
+    expect(conditions('root.pem', 'production')).to.deep.equal({ crl: null });
+  });
+
   it('never at a time that is none', () => {
     const judge = () => judgedAs({ verdicts: [{ at: 'soon' }] }, filesOf(), { statedMs: undefined, nowMs: NOW_MS });
     expect(judge).to.throw().with.property('code', 'CONFIG_INVALID');
