@@ -10,6 +10,7 @@ import { isRevoked } from '../x509/crl.ts';
 import { timeText } from '../x509/time.ts';
 import type { Collateral } from './collateral.ts';
 import { verifyCollateral } from './collateral.ts';
+import { knownEnclaveReasons } from './known-quoting-enclave.ts';
 import type { PckChain } from './pck.ts';
 import type { SgxReportBody } from './sgx-report.ts';
 import { evaluateTcb } from './tcb.ts';
@@ -49,10 +50,14 @@ export async function verifyPlatform(
   { qeReport, chain }: QuotedPlatform,
   context: QuoteContext,
 ): Promise<PlatformVerdict> {
-  if (bytes === undefined) return { ...NOTHING, concerns: [MISSING] };
   const { platform, td, atMs, crypto } = context;
-  const anchors = rootsFor(chain?.anchor, context.anchors);
-  const expected = { tee: td === undefined ? 'SGX' : 'TDX', anchors, platform } as const;
+  const tee = td === undefined ? 'SGX' : 'TDX';
+  const anchor = chain?.anchor;
+  if (bytes === undefined) {
+    const reasons = anchor?.emulated === false ? knownEnclaveReasons(qeReport, tee) : [];
+    return { ...NOTHING, reasons, concerns: [MISSING] };
+  }
+  const expected = { tee, anchors: rootsFor(anchor, context.anchors), platform } as const;
   const { reasons, concerns, collateral } = await verifyCollateral(bytes, expected, { atMs, crypto });
   if (collateral === undefined || chain === undefined) return { ...NOTHING, reasons, concerns };
   const { components, pceSvn } = chain.platform.tcb;
@@ -81,7 +86,7 @@ const NOTHING = {
 
 const MISSING: Concern = {
   code: 'COLLATERAL_MISSING',
-  detail: 'without collateral neither the TCB nor the quoting enclave nor revocation can be judged',
+  detail: 'without collateral neither the TCB nor revocation can be judged',
 };
 
 /**

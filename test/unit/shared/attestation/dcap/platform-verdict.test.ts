@@ -154,6 +154,24 @@ describe("Intel's verdict on the platform of a quote", () => {
     expect(without.claims?.validUntilMs).to.equal(sgx.machine.pck.certificate.notAfter.getTime());
   });
 
+  it('refuses a quoting enclave under a vendor root that is not known, when no collateral names it', async () => {
+    const anchors = [{ ...sgx.anchor, emulated: false }];
+    expect(codesOf(await verifyIntel(sgx, document, { anchors, endorsements: [] }))).to.deep.equal([
+      'QE_IDENTITY_MISMATCH',
+    ]);
+    const mrSigner = Uint8Array.from(
+      Buffer.from('8c4f5775d796503e96137f77c68a829a0056ac8ded70140b081b094490c57bff', 'hex'),
+    );
+    const known = await quoteOf(sgx.machine, { qeReport: { mrSigner } });
+    expect(codesOf(await verifyIntel(sgx, known, { anchors, endorsements: [] }))).to.deep.equal([]);
+    const attributes = Uint8Array.of(0x17, 0, 0, 0, 0, 0, 0, 0, 0xe7, 0, 0, 0, 0, 0, 0, 0);
+    const debugged = await quoteOf(sgx.machine, { qeReport: { mrSigner, isvProdId: 2, attributes } });
+    expect(codesOf(await verifyIntel(sgx, debugged, { anchors, endorsements: [] }))).to.deep.equal([
+      'QE_IDENTITY_MISMATCH',
+      'QE_IDENTITY_MISMATCH',
+    ]);
+  });
+
   it('is not asked where the PCK chain cannot be read, but the collateral is judged', async () => {
     const quote = await quoteOf(sgx.machine, { certification: [5, utf8('no chain')] });
     expect(codesOf(await verifyIntel(sgx, quote))).to.deep.equal(['CHAIN_INVALID']);
