@@ -1,4 +1,5 @@
 import { stringify } from 'yaml';
+import type { AppraisalPolicy } from '#shared/attestation/policy.ts';
 
 /** A participant as `cloister keygen participant` prints it. */
 export interface TemplateParticipant {
@@ -6,6 +7,8 @@ export interface TemplateParticipant {
   readonly name: string;
   readonly identityKey: string;
   readonly releaseKey: string;
+  /** Evidence that the participant must show; left out where none is asked. */
+  readonly evidence?: AppraisalPolicy;
 }
 
 /** What is known when a manifest is begun; the rest is left to be filled in, and `study check` asks for it. */
@@ -18,6 +21,8 @@ export interface ManifestDraft {
   readonly pcr0: string;
   /** SHA-256 of the root of an emulated TEE, when the study is to accept one. */
   readonly emulatedRoot?: string;
+  /** The whole policy for enclaves, of any platform; in the place of `pcr0` and `emulatedRoot`. */
+  readonly policy?: AppraisalPolicy;
   readonly features: number;
   readonly rounds: number;
 }
@@ -50,13 +55,7 @@ training: { epochs: 1, batchSize: 32, learningRate: 0.05, optimizer: sgd, loss: 
 participants:
 ${indent(participants.length === 0 ? `- ${FILL_IN}` : yaml(participants))}
 
-# Which enclaves are accepted. PCR0 is what "cloister measure" prints for the bundle, or what the image build printed.
-enclaves:
-  - name: aggregator
-    platform: aws-nitro
-    measurements: { PCR0: ${text(draft.pcr0)} }
-${rootsOf(draft)}debug: refuse
-maximumAgeSeconds: 3600
+${policyOf(draft)}
 
 # A round waits up to gatherSeconds for participants, draws its cohort, and ends when all have sent or, with at least
 # quorum of them, at the deadline.
@@ -92,6 +91,20 @@ function modelOf({ template, features }: ManifestDraft): string {
     config: { name: draftName, layers: [{ class_name: 'Dense', config }] },
   };
   return `kind: layers\n# A tfjs Sequential, as model.toJSON(null, false) gives it.\ntopology: ${flow(topology)}\ninitial: zeros`;
+}
+
+function policyOf(draft: ManifestDraft): string {
+  if (draft.policy !== undefined) {
+    return `# Which enclaves are accepted: what a policy may state for each platform is in docs/platforms.md.\n${yaml(draft.policy)}\n`;
+  }
+  return `# Which enclaves are accepted. PCR0 is what "cloister measure" prints for the bundle, or what the image build printed.
+enclaves:
+  - name: aggregator
+    platform: aws-nitro
+    measurements: { PCR0: ${text(draft.pcr0)} }
+${rootsOf(draft)}debug: refuse
+maximumAgeSeconds: 3600
+`;
 }
 
 const draftName = 'model';

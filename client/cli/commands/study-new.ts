@@ -1,5 +1,6 @@
 import { type Command, Option } from 'commander';
 import { parse } from 'yaml';
+import { type AppraisalPolicy, parsePolicy } from '#shared/attestation/policy.ts';
 import { toBase64 } from '#shared/bytes/base64.ts';
 import { Fault } from '#shared/fault/fault.ts';
 import { readInput, writeNew } from '../input-file.ts';
@@ -31,6 +32,10 @@ export function mountStudyNew(study: Command, runtime: CliRuntime): void {
     .option('--rounds <n>', 'rounds to run', '20')
     .option('--measurement <hex>', 'PCR0 of the enclave that is accepted, as `cloister measure` prints it')
     .option('--emulated-root <hex>', 'SHA-256 of the root of an emulated TEE to accept: for trying out only')
+    .option(
+      '--enclaves <file>',
+      'policy for enclaves of any platform (YAML or JSON), such as an operator prints; in the place of both',
+    )
     .action(runtime.action(createManifest));
 }
 
@@ -43,6 +48,7 @@ async function createManifest(context: CliContext): Promise<void> {
   const participants = await Promise.all(textFlags(flags, 'participant').map(participantOf));
   const study = textFlag(flags, 'name') ?? 'my-study';
   const emulatedRoot = textFlag(flags, 'emulatedRoot');
+  const policy = await enclavePolicy(context);
   const manifest = draftManifest({
     study,
     title: textFlag(flags, 'title') ?? study,
@@ -51,6 +57,7 @@ async function createManifest(context: CliContext): Promise<void> {
     participants: participants.flat(),
     pcr0: textFlag(flags, 'measurement') ?? FILL_IN,
     ...(emulatedRoot === undefined ? {} : { emulatedRoot }),
+    ...(policy === undefined ? {} : { policy }),
     features: countFlag(flags, 'features'),
     rounds: countFlag(flags, 'rounds'),
   });
@@ -68,13 +75,7 @@ async function createManifest(context: CliContext): Promise<void> {
 
 /** The public part of one participant, or of several, as keygen printed it. */
 async function participantOf(file: string): Promise<readonly TemplateParticipant[]> {
-  const text = new TextDecoder().decode(await readInput(file, PUBLIC_PART_BYTES_MAX));
-  let value: unknown;
-  try {
-    value = parse(text, { schema: 'core', maxAliasCount: 0, logLevel: 'error' });
-  } catch (cause) {
-    throw new Fault('CONFIG_INVALID', `${file} is not what keygen printed`, { cause });
-  }
+  const value = await readPlain(file, 'what keygen printed');
   const list: readonly unknown[] = Array.isArray(value) ? value : [value];
   const participants = list.map(publicPart).filter((each) => each !== undefined);
   if (participants.length === list.length) return participants;
@@ -83,10 +84,36 @@ async function participantOf(file: string): Promise<readonly TemplateParticipant
 
 function publicPart(value: unknown): TemplateParticipant | undefined {
   if (typeof value !== 'object' || value === null || 'secretKey' in value) return undefined;
-  const { id, name, identityKey, releaseKey }: Partial<Record<keyof TemplateParticipant, unknown>> = value;
+  const { id, name, identityKey, releaseKey, evidence }: Partial<Record<keyof TemplateParticipant, unknown>> = value;
   if (typeof id !== 'string' || typeof name !== 'string') return undefined;
   if (typeof identityKey !== 'string' || typeof releaseKey !== 'string') return undefined;
-  return { id, name, identityKey, releaseKey };
+  const demanded = evidence === undefined ? {} : { evidence: parsePolicy(evidence) };
+  return { id, name, identityKey, releaseKey, ...demanded };
+}
+
+/**
+ * The policy that `--enclaves` names: by itself, or as the field `policy` of the line that an enclave prints at its start.
+ */
+async function enclavePolicy({ flags }: CliContext): Promise<AppraisalPolicy | undefined> {
+  const file = textFlag(flags, 'enclaves');
+  if (file === undefined) return undefined;
+  for (const name of ['measurement', 'emulatedRoot']) {
+    if (textFlag(flags, name) !== undefined) {
+      throw new Fault('CONFIG_INVALID', '--enclaves is a whole policy: leave out --measurement and --emulated-root');
+    }
+  }
+  const value = await readPlain(file, 'a policy in YAML or JSON');
+  const wrapped = typeof value === 'object' && value !== null && 'policy' in value ? value.policy : value;
+  return parsePolicy(wrapped);
+}
+
+async function readPlain(file: string, what: string): Promise<unknown> {
+  const text = new TextDecoder().decode(await readInput(file, PUBLIC_PART_BYTES_MAX));
+  try {
+    return parse(text, { schema: 'core', maxAliasCount: 0, logLevel: 'error' });
+  } catch (cause) {
+    throw new Fault('CONFIG_INVALID', `${file} is not ${what}`, { cause });
+  }
 }
 
 function countFlag(flags: CliContext['flags'], name: string): number {

@@ -46,6 +46,46 @@ describe('cloister, from keys to a signed study', () => {
     for (const secret of secrets) expect(await text('mary.yaml')).to.not.include(secret);
   });
 
+  it('takes the policy for enclaves of any platform as an enclave prints it, and evidence of a participant', async () => {
+    const minimums = { 'tcb.bootloader': 10, 'tcb.tee': 0, 'tcb.snp': 23, 'tcb.microcode': 84 };
+    const enclave = { name: 'aggregator', platform: 'amd-sev-snp', measurements: { MEASUREMENT: PCR0 }, minimums };
+    await writeFile(
+      join(folder, 'launched.json'),
+      JSON.stringify({ event: 'launched', policy: { enclaves: [enclave] } }),
+    );
+    const key = {
+      kind: 'key',
+      name: 'server of St mary',
+      platform: 'tpm-quote',
+      sha256: 'ab'.repeat(32),
+      emulated: false,
+    };
+    const server = { name: 'St mary', platform: 'tpm-quote', measurements: { PCR4: 'cd'.repeat(32) } };
+    const evidence = JSON.stringify({ enclaves: [server], roots: [key] });
+    await writeFile(join(folder, 'attesting.yaml'), `${await text('mary.yaml')}  evidence: ${evidence}\n`);
+    const made = await cli(
+      ...['study', 'new', 'snp.yaml', '--key', 'coordinator.key', '--enclaves', 'launched.json'],
+      ...['--participant', 'attesting.yaml', 'john.yaml'],
+    );
+    expect(made.code, made.stderr).to.equal(0);
+    const checked = await cli('study', 'check', 'snp.yaml', '--json');
+    expect(checked.code, checked.stdout).to.equal(0);
+    const manifest = await text('snp.yaml');
+    expect(manifest).to.include('tcb.microcode: 84').and.include('platform: tpm-quote').and.not.include('aws-nitro');
+  });
+
+  it('refuses a policy for enclaves that says too little, and one next to a measurement', async () => {
+    const enclave = { name: 'aggregator', platform: 'amd-sev-snp', measurements: { MEASUREMENT: PCR0 } };
+    await writeFile(join(folder, 'weak.json'), JSON.stringify({ enclaves: [enclave] }));
+    const weak = await cli('study', 'new', 'weak.yaml', '--enclaves', 'weak.json');
+    expect(weak.stderr).to.include(
+      'error POLICY_INVALID: appraisal policy: /enclaves/0/measurements: reference values of amd-sev-snp must state MEASUREMENT and tcb.bootloader and tcb.tee and tcb.snp and tcb.microcode',
+    );
+    expect(weak.code).to.equal(2);
+    const both = await cli('study', 'new', 'both.yaml', '--enclaves', 'weak.json', '--measurement', PCR0);
+    expect(both.stderr).to.match(/^error CONFIG_INVALID: --enclaves is a whole policy/);
+  });
+
   it('refuses to write over a key file', async () => {
     const before = await text('mary.key');
     const run = await cli('keygen', 'participant', '--id', 'mary');
