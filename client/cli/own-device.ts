@@ -22,10 +22,17 @@ export const DEVICE_SETTINGS = [
  * @throws Fault - CONFIG_INVALID; ATTESTER_FAILED when there is no device here
  */
 export async function ownDeviceOf(
-  { settings, environment, crypto }: CliContext,
+  context: CliContext,
   { evidence }: StudyParticipant,
 ): Promise<ParticipantAttester | undefined> {
-  if (evidence === undefined) return undefined;
+  return evidence === undefined ? undefined : openDevice(context);
+}
+
+/**
+ * The device that the settings name, else the first that is present.
+ * @throws Fault - CONFIG_INVALID; ATTESTER_FAILED when there is no device here
+ */
+export async function openDevice({ settings, environment, crypto }: CliContext): Promise<ParticipantAttester> {
   const folder = settings.get(SETTINGS.endorsements);
   const cached = folder === undefined ? [] : (await readCache(folder)).map(({ endorsement }) => endorsement);
   const given = {

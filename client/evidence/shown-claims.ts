@@ -11,6 +11,8 @@ import type { CryptoPort } from '#shared/crypto/port.ts';
 export interface ShownClaims {
   readonly claims: Claims | undefined;
   readonly reasons: readonly Reason[];
+  /** The root or key that no policy and no vendor vouches for, where the claims rest on one. */
+  readonly unvouched: Pick<Anchor, 'kind' | 'platform' | 'sha256'> | undefined;
 }
 
 const FINGERPRINT = /^[0-9a-f]{64}$/;
@@ -22,10 +24,12 @@ const FINGERPRINT = /^[0-9a-f]{64}$/;
 export async function shownClaims(evidence: Evidence, atMs: number, crypto: CryptoPort): Promise<ShownClaims> {
   const verification = await verifyEvidence(evidence, { anchors: VENDOR_ANCHORS, atMs, crypto });
   const reasons = verification.kind === 'refused' ? verification.reasons : [];
-  if (verification.claims !== undefined) return { claims: verification.claims, reasons };
-  const anchors = [...VENDOR_ANCHORS, ...reasons.flatMap(unknownRoots)];
-  const { claims } = await verifyEvidence(evidence, { anchors, atMs, crypto });
-  return { claims, reasons };
+  if (verification.claims !== undefined) return { claims: verification.claims, reasons, unvouched: undefined };
+  const unknown = reasons.flatMap(unknownRoots);
+  const { claims } = await verifyEvidence(evidence, { anchors: [...VENDOR_ANCHORS, ...unknown], atMs, crypto });
+  const root = claims?.root;
+  const unvouched = unknown.find(({ platform, sha256 }) => platform === root?.platform && sha256 === root.sha256);
+  return { claims, reasons, unvouched };
 }
 
 /** The root or key that a refusal names as unknown, so that the verifier goes on and says what lies under it. */

@@ -36,6 +36,8 @@ export interface PolicyVocabulary {
   readonly levels: readonly string[];
   /** Alternatives. Reference values must state every name of at least one, or they would single out no code. */
   readonly identifiedBy: readonly (readonly string[])[];
+  /** Measurements that are drafted for a policy where one alternative alone would say too little. */
+  readonly usual?: readonly string[];
 }
 
 /** An attribute that evidence states and a policy may demand. */

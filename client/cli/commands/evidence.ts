@@ -11,10 +11,11 @@ import { studyOf } from '../inputs.ts';
 import { pairs } from '../output.ts';
 import { type CliContext, type CliRuntime, withSettings } from '../runtime.ts';
 import { SETTINGS } from '../settings.ts';
+import { mountMake } from './evidence-make.ts';
 import { mountVectors } from './evidence-vectors.ts';
 import { mountVerify } from './evidence-verify.ts';
 
-/** `cloister evidence fetch|show|verify|vectors` */
+/** `cloister evidence fetch|show|make|verify|vectors` */
 export function mountEvidence(program: Command, runtime: CliRuntime): void {
   const evidence = program.command('evidence').description('fetch, read and appraise the evidence of an attester');
   withSettings(evidence.command('fetch'), SETTINGS.host, SETTINGS.study)
@@ -26,6 +27,7 @@ export function mountEvidence(program: Command, runtime: CliRuntime): void {
     .description('say what an evidence file contains; proves nothing')
     .argument('<file>', 'evidence as a host serves it, or in the portable form (docs/cli.md)')
     .action(runtime.action(show));
+  mountMake(evidence, runtime);
   mountVerify(evidence, runtime);
   mountVectors(evidence, runtime);
 }

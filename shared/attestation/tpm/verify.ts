@@ -152,6 +152,8 @@ export const tpmQuote: PlatformVerifier = {
       ...IDENTIFYING.map((index) => [`PCR${index}`]),
       ...IDENTIFYING.map((index) => [`SHA384_PCR${index}`]),
     ],
+    // Firmware, its options, boot loader and Secure Boot (TCG PC Client Platform Firmware Profile, section 3.3.4).
+    usual: ['PCR0', 'PCR2', 'PCR4', 'PCR7'],
   },
   reportDataBytes: 32,
   unprotected: 'a TPM measures what a machine starts, whose memory stays open to whoever runs it',

@@ -20,18 +20,29 @@ export function requireSwtpm(context: Mocha.Context): void {
   context.skip();
 }
 
+/** Where a TPM is, and what it is asked with. */
+interface TpmOptions {
+  readonly tcti: string;
+  readonly tpmKey: string;
+  readonly eventLog: string;
+}
+
 /** A participant's own server: it has a TPM, and has measured into it what it started. */
 export class MeasuredServer {
   /** Accepts this server as it was started: what a manifest says of a participant. */
   readonly policy: EmulatedDevice['policy'];
   /** The adapter that enclaves use, too. */
   readonly attester: ParticipantAttester;
+  /** Flags of the command line that lead to its TPM. */
+  readonly flags: readonly string[];
   readonly #device: EmulatedDevice;
   readonly #runFolder: string;
 
-  private constructor(device: EmulatedDevice, attester: ParticipantAttester, runFolder: string) {
+  private constructor(device: EmulatedDevice, attester: ParticipantAttester, runFolder: string, options: TpmOptions) {
     this.policy = device.policy;
     this.attester = attester;
+    const { tcti, tpmKey, eventLog } = options;
+    this.flags = ['--tpm-tcti', tcti, '--tpm-key', tpmKey, '--tpm-event-log', eventLog];
     this.#device = device;
     this.#runFolder = runFolder;
   }
@@ -53,7 +64,7 @@ export class MeasuredServer {
       platform: attester.platform,
       ...(await attester.attest(reportData)),
     });
-    return new MeasuredServer(device, { evidenceFor }, runFolder);
+    return new MeasuredServer(device, { evidenceFor }, runFolder, options);
   }
 
   async shutDown(): Promise<void> {
