@@ -63,10 +63,8 @@ describe('cloister, from keys to a signed study', () => {
     const server = { name: 'St mary', platform: 'tpm-quote', measurements: { PCR4: 'cd'.repeat(32) } };
     const evidence = JSON.stringify({ enclaves: [server], roots: [key] });
     await writeFile(join(folder, 'attesting.yaml'), `${await text('mary.yaml')}  evidence: ${evidence}\n`);
-    const made = await cli(
-      ...['study', 'new', 'snp.yaml', '--key', 'coordinator.key', '--enclaves', 'launched.json'],
-      ...['--participant', 'attesting.yaml', 'john.yaml'],
-    );
+    const files = ['--enclaves', 'launched.json', '--participant', 'attesting.yaml', 'john.yaml'];
+    const made = await cli('study', 'new', 'snp.yaml', '--key', 'coordinator.key', ...files);
     expect(made.code, made.stderr).to.equal(0);
     const checked = await cli('study', 'check', 'snp.yaml', '--json');
     expect(checked.code, checked.stdout).to.equal(0);
