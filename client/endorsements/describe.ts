@@ -1,6 +1,5 @@
 import { type Static, Type } from '@sinclair/typebox';
 import { type CollateralParts, parseCollateralParts } from '#shared/attestation/dcap/collateral-json.ts';
-import { commonName } from '#shared/attestation/dcap/common-name.ts';
 import type { Endorsement } from '#shared/attestation/evidence.ts';
 import { attempt, malformed, type Parsed } from '#shared/attestation/malformed.ts';
 import type { Platform } from '#shared/attestation/platforms.ts';
@@ -8,6 +7,7 @@ import { parseCertificateTable } from '#shared/attestation/sev-snp/certificate-t
 import { authorityRole, readLeaf, type SnpLeaf } from '#shared/attestation/sev-snp/certificates.ts';
 import { SNP_PRODUCTS, type SnpProduct } from '#shared/attestation/sev-snp/product.ts';
 import { type Certificate, parseCertificate } from '#shared/attestation/x509/certificate.ts';
+import { commonName } from '#shared/attestation/x509/common-name.ts';
 import { parseCrl } from '#shared/attestation/x509/crl.ts';
 import { nameText } from '#shared/attestation/x509/name.ts';
 import { fromHex, toHex, utf8 } from '#shared/bytes/bytes.ts';

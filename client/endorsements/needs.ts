@@ -1,7 +1,6 @@
 import { parseAzureDocument } from '#shared/attestation/azure/document.ts';
 import { parseHclReport } from '#shared/attestation/azure/hcl.ts';
 import { splitCertificates } from '#shared/attestation/dcap/certificates.ts';
-import { commonName } from '#shared/attestation/dcap/common-name.ts';
 import { parseSgxQuote, parseTdQuote, type Quote } from '#shared/attestation/dcap/quote.ts';
 import { parseSgxExtension, SGX_EXTENSION } from '#shared/attestation/dcap/sgx-extension.ts';
 import { CERTIFICATION } from '#shared/attestation/dcap/signature-data.ts';
@@ -12,6 +11,7 @@ import { productOfCpuid, type SnpProduct } from '#shared/attestation/sev-snp/pro
 import { parseSnpReport, type SnpReport } from '#shared/attestation/sev-snp/report.ts';
 import { type SplName, tcbLayout } from '#shared/attestation/sev-snp/tcb.ts';
 import { parseCertificate } from '#shared/attestation/x509/certificate.ts';
+import { commonName } from '#shared/attestation/x509/common-name.ts';
 import { toHex } from '#shared/bytes/bytes.ts';
 import type { CryptoPort } from '#shared/crypto/port.ts';
 import { Fault } from '#shared/fault/fault.ts';

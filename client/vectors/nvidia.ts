@@ -1,9 +1,9 @@
-import { commonName } from '#shared/attestation/dcap/common-name.ts';
 import { attempt } from '#shared/attestation/malformed.ts';
 import type { SpdmReport } from '#shared/attestation/nvidia/spdm.ts';
 import { parseSpdmReport, SIGNATURE_BYTES } from '#shared/attestation/nvidia/spdm.ts';
 import { parseCertificate } from '#shared/attestation/x509/certificate.ts';
 import { commonValidity } from '#shared/attestation/x509/chain.ts';
+import { commonName } from '#shared/attestation/x509/common-name.ts';
 import { nameText } from '#shared/attestation/x509/name.ts';
 import { decodePem } from '#shared/attestation/x509/pem.ts';
 import { timeText } from '#shared/attestation/x509/time.ts';

@@ -6,10 +6,10 @@ import type { Platform } from '../platforms.ts';
 import type { Reason, ReasonCode } from '../reasons.ts';
 import type { Certificate } from '../x509/certificate.ts';
 import { parseCertificate } from '../x509/certificate.ts';
+import { commonName } from '../x509/common-name.ts';
 import type { PathRules } from '../x509/path.ts';
 import { validateAuthorityPath, validatePath } from '../x509/path.ts';
 import { splitCertificates } from './certificates.ts';
-import { commonName } from './common-name.ts';
 
 /** Whom collateral may be signed by: the roots of `platform` among `anchors`. */
 export interface CollateralTrust {

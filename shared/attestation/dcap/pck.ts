@@ -7,10 +7,10 @@ import type { Reason } from '../reasons.ts';
 import type { VerificationContext } from '../verification.ts';
 import type { Certificate } from '../x509/certificate.ts';
 import { parseCertificate } from '../x509/certificate.ts';
+import { commonName } from '../x509/common-name.ts';
 import { nameText } from '../x509/name.ts';
 import type { PathRules } from '../x509/path.ts';
 import { isSelfSigned, validatePath } from '../x509/path.ts';
-import { commonName } from './common-name.ts';
 import type { SgxExtension } from './sgx-extension.ts';
 import { parseSgxExtension, SGX_EXTENSION } from './sgx-extension.ts';
 

@@ -1,9 +1,9 @@
 import { textOf } from '../../bytes/bytes.ts';
-import { commonName } from '../dcap/common-name.ts';
 import { DerReader, TAG } from '../der/reader.ts';
 import { readSmallInteger } from '../der/values.ts';
 import { malformed } from '../malformed.ts';
 import type { Certificate } from '../x509/certificate.ts';
+import { commonName } from '../x509/common-name.ts';
 import type { SnpProduct } from './product.ts';
 import { productOfName, SNP_PRODUCTS } from './product.ts';
 import type { SplName } from './tcb.ts';

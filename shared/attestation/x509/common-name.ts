@@ -7,7 +7,7 @@ const TEXT_TAGS: readonly number[] = [TAG.utf8String, TAG.printableString];
 
 /**
  * The common name of a distinguished name, exactly as it stands; `undefined` where there is none or more than one, or
- * where it is no text. Intel's certificates are told apart by it. Throws `MalformedInput` for what is no name.
+ * where it is no text. AMD's, Intel's and NVIDIA's certificates are told apart by it. Throws `MalformedInput` for what is no name.
  */
 export function commonName(name: Uint8Array): string | undefined {
   const outer = new DerReader(name, 'name');

@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import { der, oid, sequence } from '#infra/emulator/der.ts';
-import { commonName } from '#shared/attestation/dcap/common-name.ts';
 import { MalformedInput } from '#shared/attestation/malformed.ts';
+import { commonName } from '#shared/attestation/x509/common-name.ts';
 import { concat, utf8 } from '#shared/bytes/bytes.ts';
 
 const UTF8 = 0x0c;
