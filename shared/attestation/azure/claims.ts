@@ -26,8 +26,8 @@ const CONFIGURATION_TEXTS = { vm_unique_id: 'vmUniqueId', root_cert_thumbprint: 
 
 const REGISTERS = { ...registerNames('sha256'), ...registerNames('sha384'), ...registerNames('sha1') };
 
-/** Registers that tell what was booted: loader, kernel and its files, unified kernel image, our own. */
-const BOOTED = [4, 8, 9, 11, 23];
+/** Registers that tell what was booted: loader, kernel and its files, unified kernel image. Not 23, which programs may reset. */
+const BOOTED = [4, 8, 9, 11];
 
 /**
  * Names that a policy may use for an Azure confidential VM: those of its hardware, the registers of its vTPM, and how

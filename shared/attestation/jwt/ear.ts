@@ -50,7 +50,7 @@ const VOCABULARY: PolicyVocabulary = {
   },
   openAttributes: true,
   levels: [],
-  identifiedBy: [['appraisal_policy'], ['LAUNCH_MEASUREMENT'], ['MRTD']],
+  identifiedBy: [['appraisal_policy'], ['LAUNCH_MEASUREMENT'], ['MRTD', 'RTMR0', 'RTMR1', 'RTMR2']],
 };
 
 /** Reads an EAT Attestation Result (draft-ietf-rats-ear section 3); what the draft requires must be there. */

@@ -19,7 +19,7 @@ const VOCABULARY: PolicyVocabulary = {
   },
   openAttributes: true,
   levels: ['isv_svn', 'seam_svn'],
-  identifiedBy: [['MRTD'], ['MRENCLAVE'], ['MRSIGNER', 'product_id']],
+  identifiedBy: [['MRTD', 'RTMR0', 'RTMR1', 'RTMR2'], ['MRENCLAVE'], ['MRSIGNER', 'product_id', 'isv_svn']],
 };
 
 /** Every name that a claim has had: today's, and those of the time when the service was called Project Amber. */

@@ -35,13 +35,12 @@ const VOCABULARY: PolicyVocabulary = {
   openAttributes: true,
   levels: ['bootloader_svn', 'tee_svn', 'snp_svn', 'microcode_svn', 'guest_svn', 'isv_svn', 'seam_svn'],
   // Microsoft's service signs for anyone who runs an attestation provider, and the provider's owner writes its policy:
-  // a token means nothing before its issuer is named.
+  // a token means nothing before its issuer is named. HOST_DATA singles out nothing: the host chooses it for any code.
   identifiedBy: [
     ['iss', 'LAUNCH_MEASUREMENT'],
-    ['iss', 'HOST_DATA'],
-    ['iss', 'MRTD'],
+    ['iss', 'MRTD', 'RTMR0', 'RTMR1', 'RTMR2'],
     ['iss', 'MRENCLAVE'],
-    ['iss', 'MRSIGNER', 'product_id'],
+    ['iss', 'MRSIGNER', 'product_id', 'isv_svn'],
   ],
 };
 

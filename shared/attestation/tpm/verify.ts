@@ -130,8 +130,11 @@ function firmwareLevel({ firmwareVersion }: TpmQuote): number {
   return Number(firmwareVersion >> 32n);
 }
 
-/** Registers that say what was started: firmware, boot loader, Secure Boot, kernel, integrity measurement, and our own. */
-const IDENTIFYING = [0, 4, 7, 8, 9, 10, 11, 14, 16, 23];
+/**
+ * Registers that say what was started: firmware, boot loader, Secure Boot, kernel, integrity measurement. Not 16 and 23,
+ * which any program may reset and fill anew (TCG PC Client Platform TPM Profile, table of PCR attributes).
+ */
+const IDENTIFYING = [0, 4, 7, 8, 9, 10, 11, 14];
 
 /** A quote of a TPM 2.0, by an attestation key that a policy pins or whose authority it names. */
 export const tpmQuote: PlatformVerifier = {

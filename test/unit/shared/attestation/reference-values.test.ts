@@ -59,6 +59,29 @@ describe('reference values of a policy', () => {
     });
   }
 
+  const weak: Readonly<Record<string, ReferenceValues>> = {
+    'data that the host chooses': {
+      platform: 'azure-maa-jwt',
+      measurements: { HOST_DATA: 'ab'.repeat(32) },
+      attributes: { iss: 'https://shared.weu.attest.azure.net' },
+    },
+    'the firmware of a trust domain without what it started': {
+      platform: 'intel-trust-authority',
+      measurements: { MRTD: 'ab'.repeat(48) },
+    },
+    'a register that any program may reset': { platform: 'tpm-quote', measurements: { PCR23: 'ab'.repeat(32) } },
+    'a signer and its product without a version': {
+      platform: 'intel-trust-authority',
+      measurements: { MRSIGNER: 'ab'.repeat(32) },
+      attributes: { product_id: 1 },
+    },
+  };
+  for (const [name, stated] of Object.entries(weak)) {
+    it(`are refused with ${name} alone`, () => {
+      expect(referenceProblems(stated).map(({ path }) => path.join('/'))).to.deep.equal(['measurements']);
+    });
+  }
+
   it('may demand any claim of a token, by its path', () => {
     const attributes = { ...AUDIENCE, 'submods.gce.zone': 'us-west1-b' };
     expect(referenceProblems({ ...TOKEN, attributes })).to.deep.equal([]);
