@@ -1,8 +1,4 @@
-import { existsSync } from 'node:fs';
-import { join, resolve } from 'node:path';
-import { readVectorFiles } from '#client/cli/vector-files.ts';
 import { VECTOR_FOLDERS, vectorPlatform } from '#client/vectors/adapters.ts';
-import { type Collection, collectionOf } from '#client/vectors/collection.ts';
 import { type Sample, verdictTimeMs } from '#client/vectors/run.ts';
 import { VENDOR_ANCHORS } from '#shared/attestation/anchors.ts';
 import type { Evidence } from '#shared/attestation/evidence.ts';
@@ -10,6 +6,7 @@ import type { VerificationContext } from '#shared/attestation/verification.ts';
 import { verifyEvidence } from '#shared/attestation/verify.ts';
 import { nodeCrypto } from '#shared/crypto/node.ts';
 import type { CryptoPort } from '#shared/crypto/port.ts';
+import { readVectors, vectorsFolder } from '../attestation-vectors.ts';
 import { type Bench, type Figure, figure, type Skipped } from './bench.ts';
 
 /** Verifications on each side of a ratio, the first of which warm up and do not count. */
@@ -32,11 +29,10 @@ export const verifyEvidenceBenches: readonly Bench[] = VECTOR_FOLDERS.map((folde
 }));
 
 async function measure(folder: string): Promise<Figure | Skipped> {
-  const collection = await sharedCollection();
-  if (collection === undefined) {
+  if (vectorsFolder() === undefined) {
     return { kind: 'skipped', reason: 'no attestation vectors here; set CLOISTER_VECTORS to their folder' };
   }
-  const genuine = await genuineOf(collection, folder);
+  const genuine = await genuineOf(folder);
   if (genuine === undefined) return { kind: 'skipped', reason: 'no sample of this folder verifies: no key is public' };
   const checks = await signatureChecksOf(genuine);
   const whole: number[] = [];
@@ -59,20 +55,11 @@ async function measure(folder: string): Promise<Figure | Skipped> {
   });
 }
 
-/** Read once: it is some ten megabytes. */
-let collected: Promise<Collection> | undefined;
-
-function sharedCollection(): Promise<Collection> | undefined {
-  const folder = process.env['CLOISTER_VECTORS'] ?? resolve(import.meta.dirname, '../../../shared/attestation-vectors');
-  if (!existsSync(join(folder, 'mutations.json'))) return undefined;
-  collected ??= readVectorFiles(folder).then((files) => collectionOf(files));
-  return collected;
-}
-
 /** The sample of a folder with the most evidence of those that verify. */
-async function genuineOf(collection: Collection, folder: string): Promise<Genuine | undefined> {
+async function genuineOf(folder: string): Promise<Genuine | undefined> {
   let best: Genuine | undefined;
-  for (const sample of collection.samples.filter(({ id }) => id.startsWith(`${folder}/`))) {
+  const { samples } = await readVectors(folder);
+  for (const sample of samples) {
     const genuine = await verifying(sample, folder);
     if (genuine !== undefined && bytesOf(genuine) > (best === undefined ? 0 : bytesOf(best))) best = genuine;
   }

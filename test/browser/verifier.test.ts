@@ -1,11 +1,9 @@
 import { expect } from 'chai';
 import type { Browser } from 'playwright-core';
-import { readVectorFiles } from '#client/cli/vector-files.ts';
-import { collectionOf } from '#client/vectors/collection.ts';
 import type { Outcome } from '#client/vectors/run.ts';
+import { readVectors, vectorsFolder } from '#scripts/attestation-vectors.ts';
 import { toBase64 } from '#shared/bytes/base64.ts';
 import { memoCrypto } from '#test/fakes/tee/memo-crypto.ts';
-import { vectorsFolder } from '#test/vectors-run/samples.ts';
 import { chromiumPath, launchChromium } from './chromium.ts';
 import { allOutcomes } from './outcomes.ts';
 import { bundlePage, type PageBundle } from './page-bundle.ts';
@@ -64,14 +62,14 @@ describe('the verifier as a bundle for browsers', () => {
 });
 
 describe('the verifier in Chromium', () => {
-  const folder = vectorsFolder();
+  const isPresent = vectorsFolder() !== undefined;
   const program = chromiumPath();
   let browser: Browser | undefined;
   let server: PageServer | undefined;
 
   before(function () {
-    if (folder !== undefined && program !== undefined) return;
-    const missing = folder === undefined ? 'no attestation vectors (CLOISTER_VECTORS)' : 'no chromium';
+    if (isPresent && program !== undefined) return;
+    const missing = !isPresent ? 'no attestation vectors (CLOISTER_VECTORS)' : 'no chromium';
     if (process.env['CI'] === 'true') throw new Error(`the verifier is not tested in a browser: ${missing}`);
     console.warn(`SKIPPED: the verifier is not tested in a browser: ${missing} on this machine`);
     this.skip();
@@ -83,12 +81,15 @@ describe('the verifier in Chromium', () => {
 
   it('says of every sample, policy case and mutation exactly what it says under Node', async function () {
     this.timeout(5 * MINUTES_MS);
-    const files = await readVectorFiles(folder ?? '');
-    const here = await allOutcomes(collectionOf(files), memoCrypto());
+    const collection = await readVectors();
+    const here = await allOutcomes(collection, memoCrypto());
     server = await servePages({
       '/': ['text/html', PAGE],
       '/page.js': ['text/javascript', (await bundlePage({ entry: ENTRY })).code],
-      '/vectors.json': ['application/json', JSON.stringify([...files].map(([path, bytes]) => [path, toBase64(bytes)]))],
+      '/vectors.json': [
+        'application/json',
+        JSON.stringify([...collection.files].map(([path, bytes]) => [path, toBase64(bytes)])),
+      ],
     });
     browser = await launchChromium(program ?? '');
     const page = await browser.newPage();

@@ -1,20 +1,19 @@
 import { expect } from 'chai';
+import { readVectors, vectorsFolder } from '#scripts/attestation-vectors.ts';
 import { parseCrl } from '#shared/attestation/x509/crl.ts';
 import { fromHex } from '#shared/bytes/bytes.ts';
-import { readSamples, vectorsFolder } from './samples.ts';
-
-const folder = vectorsFolder() ?? '';
 
 /** The ASK of Genoa that AMD replaced in 2022: the only certificate of the collection's lists that AMD revokes. */
 const OLD_GENOA_ASK = '020001';
 
 describe('revocation lists of the attestation test vectors', () => {
   before(function () {
-    if (folder === '') this.skip();
+    if (vectorsFolder() === undefined) this.skip();
   });
 
-  it('are read where they are of AMD', () => {
-    const lists = readSamples(folder, 'amd-sev-snp').flatMap(({ files }) => files.get('crl.der') ?? []);
+  it('are read where they are of AMD', async () => {
+    const { samples } = await readVectors('amd-sev-snp');
+    const lists = samples.flatMap(({ files }) => files.get('crl.der') ?? []);
     const read = lists.map(parseCrl);
     const shown = new Set(
       read.map(({ issuerText, number, revoked }) => [issuerText.split(',')[0], number, ...revoked].join(' ')),
@@ -23,8 +22,9 @@ describe('revocation lists of the attestation test vectors', () => {
     expect(read).to.have.lengthOf(21);
   });
 
-  it('are read where they are of Intel', () => {
-    const samples = [...readSamples(folder, 'intel-sgx'), ...readSamples(folder, 'intel-tdx')];
+  it('are read where they are of Intel', async () => {
+    const [sgx, tdx] = await Promise.all([readVectors('intel-sgx'), readVectors('intel-tdx')]);
+    const samples = [...sgx.samples, ...tdx.samples];
     const bundles = samples.flatMap(({ files }) =>
       [...files].flatMap(([name, bytes]) => (name.startsWith('collateral-') ? [bytes] : [])),
     );

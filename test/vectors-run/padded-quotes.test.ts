@@ -1,9 +1,8 @@
 import { expect } from 'chai';
 import { judgeFiles, verdictTimeMs } from '#client/vectors/run.ts';
+import { readVectors, vectorsFolder } from '#scripts/attestation-vectors.ts';
 import { nodeCrypto } from '#shared/crypto/node.ts';
-import { readSamples, vectorsFolder } from './samples.ts';
 
-const folder = vectorsFolder() ?? '';
 const PADDED = 'quote-padded.bin';
 
 /** Samples that come with the quote as it was published besides. */
@@ -11,12 +10,13 @@ const COUNT = 3;
 
 describe('quotes of the attestation test vectors as their platforms padded them', () => {
   before(function () {
-    if (folder === '') this.skip();
+    if (vectorsFolder() === undefined) this.skip();
   });
 
   it('say the same as those that end where they say', async () => {
     let count = 0;
-    for (const { id, files, expected } of readSamples(folder, 'intel-tdx')) {
+    const { samples } = await readVectors('intel-tdx');
+    for (const { id, files, expected } of samples) {
       const padded = files.get(PADDED);
       if (padded === undefined) continue;
       count += 1;

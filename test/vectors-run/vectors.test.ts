@@ -1,10 +1,9 @@
-import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
 import { expect } from 'chai';
 import { VECTOR_FOLDERS } from '#client/vectors/adapters.ts';
-import { type Outcome, runRecipe, runSample } from '#client/vectors/run.ts';
+import type { Outcome } from '#client/vectors/run.ts';
+import { readVectors, vectorsFolder } from '#scripts/attestation-vectors.ts';
+import { allOutcomes } from '#test/browser/outcomes.ts';
 import { memoCrypto } from '#test/fakes/tee/memo-crypto.ts';
-import { readRecipes, readSample, readSamples, vectorsFolder } from './samples.ts';
 
 /** Samples and recipes that the collection holds for each folder: a run that reads fewer proves less. */
 const COUNTS: Readonly<Record<string, readonly [samples: number, recipes: number]>> = {
@@ -21,12 +20,11 @@ const COUNTS: Readonly<Record<string, readonly [samples: number, recipes: number
   'tpm-quote': [5, 5],
 };
 
-const folder = vectorsFolder() ?? '';
 const crypto = memoCrypto();
 
 describe('attestation test vectors', () => {
   before(function () {
-    if (folder !== '') return;
+    if (vectorsFolder() !== undefined) return;
     if (process.env['CI'] === 'true')
       throw new Error('attestation vectors are missing: set CLOISTER_VECTORS to their folder');
     console.warn('SKIPPED: no attestation vectors on this machine; set CLOISTER_VECTORS to their folder');
@@ -47,16 +45,10 @@ describe('attestation test vectors', () => {
 });
 
 async function runFolder(platform: string): Promise<readonly Outcome[]> {
-  const samples = readSamples(folder, platform);
-  const recipes = readRecipes(folder, platform);
+  const collection = await readVectors(platform);
+  const { samples, recipes } = collection;
   expect([samples.length, recipes.length], 'samples and recipes').to.deep.equal(COUNTS[platform]);
-  const outcomes: Outcome[] = [];
-  for (const sample of samples) outcomes.push(...(await runSample(sample, crypto)));
-  const read = (path: string): Uint8Array => new Uint8Array(readFileSync(join(folder, path)));
-  for (const recipe of recipes) {
-    outcomes.push(await runRecipe(recipe, readSample(folder, recipe.base), read, crypto));
-  }
-  return outcomes;
+  return allOutcomes(collection, crypto);
 }
 
 function countOf(outcomes: readonly Outcome[]): string {

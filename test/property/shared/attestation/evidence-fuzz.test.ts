@@ -1,6 +1,6 @@
 import { Worker } from 'node:worker_threads';
 import { expect } from 'chai';
-import { vectorsFolder } from '#test/vectors-run/samples.ts';
+import { vectorsFolder } from '#scripts/attestation-vectors.ts';
 import type { Assignment, Report } from './evidence-fuzz/worker.ts';
 
 const SEED = 20_261_122;

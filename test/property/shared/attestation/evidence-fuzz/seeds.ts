@@ -2,8 +2,8 @@ import { vectorPlatform } from '#client/vectors/adapters.ts';
 import { judge } from '#client/vectors/judge.ts';
 import { verdictTimeMs } from '#client/vectors/run.ts';
 import type { VectorCase } from '#client/vectors/vector-platform.ts';
+import { readVectors } from '#scripts/attestation-vectors.ts';
 import type { CryptoPort } from '#shared/crypto/port.ts';
-import { readSamples } from '#test/vectors-run/samples.ts';
 
 /** Genuine evidence of the collection that is accepted, and what it is judged under. */
 export interface Seed {
@@ -15,9 +15,10 @@ export interface Seed {
 }
 
 /** The samples of one folder that hold at one of their times, whatever their vendor rates the platform. */
-export async function seedsOf(folder: string, platform: string, crypto: CryptoPort): Promise<readonly Seed[]> {
+export async function seedsOf(platform: string, crypto: CryptoPort): Promise<readonly Seed[]> {
   const seeds: Seed[] = [];
-  for (const { id, expected, files } of readSamples(folder, platform)) {
+  const { samples } = await readVectors(platform);
+  for (const { id, expected, files } of samples) {
     for (const verdict of expected.verdicts) {
       const tested = atAnyRating(vectorPlatform(platform).caseOf({ files, conditions: verdict, crypto }));
       const atMs = verdictTimeMs(verdict);

@@ -1,6 +1,5 @@
 import { parentPort, workerData } from 'node:worker_threads';
 import { memoCrypto } from '#test/fakes/tee/memo-crypto.ts';
-import { vectorsFolder } from '#test/vectors-run/samples.ts';
 import { campaign, type Findings } from './campaign.ts';
 import { seedsOf } from './seeds.ts';
 
@@ -20,7 +19,7 @@ export interface Report extends Findings {
 const assignments: readonly Assignment[] = workerData;
 for (const { platform, count, seed } of assignments) {
   const crypto = memoCrypto();
-  const seeds = await seedsOf(vectorsFolder() ?? '', platform, crypto);
+  const seeds = await seedsOf(platform, crypto);
   const findings = await campaign(seeds, count, seed, crypto);
   const report: Report = { platform, seeds: seeds.length, ...findings };
   // oxlint-disable-next-line unicorn/require-post-message-target-origin -- the port of a thread has no origin
