@@ -2,21 +2,14 @@ import { EMPTY, fromHex, utf8 } from '../../bytes/bytes.ts';
 import { malformed } from '../malformed.ts';
 import type { PlatformVerifier, PolicyVocabulary } from '../platform.ts';
 import { attributesOf } from './attributes.ts';
+import { leavesDebugging } from './dbgstat.ts';
 import { stated } from './hex-claim.ts';
 import type { JsonObject } from './json.ts';
 import { isJsonObject, memberOf, textOfMember, textsOfMember } from './json.ts';
 import type { TokenClaims } from './token.ts';
 import { tokenVerifier } from './token.ts';
-
-/** Trustworthiness tiers from the best to the worst, and their numbers (draft-ietf-rats-ear, `ear.status`). */
-const TIERS = ['affirming', 'warning', 'none', 'contraindicated'] as const;
-const TIER_NUMBERS: ReadonlyMap<unknown, Tier> = new Map([
-  [2, 'affirming'],
-  [32, 'warning'],
-  [96, 'contraindicated'],
-  [0, 'none'],
-]);
-type Tier = (typeof TIERS)[number];
+import type { TrustTier } from './trust-tier.ts';
+import { tierOfStatus, tiersOfVector, worstTier } from './trust-tier.ts';
 
 const MEASUREMENT_BYTES = 48;
 /** Where the Confidential Containers attestation service puts a TEE's measurements, within the annotated evidence. */
@@ -40,7 +33,7 @@ const EVIDENCE = 'ear.veraison.annotated-evidence';
 const VOCABULARY: PolicyVocabulary = {
   measurements: Object.fromEntries(Object.keys(MEASUREMENTS).map((name) => [name, MEASUREMENT_BYTES])),
   attributes: {
-    /** The worst status of all submodules: the verifier's own verdict. */
+    /** The worst status of all submodules, no better than their trustworthiness vectors: the verifier's own verdict. */
     ear_status: { type: 'text', otherwise: 'affirming' },
     /** The policy that the verifier judged by, where all submodules name one and the same. */
     appraisal_policy: { type: 'text' },
@@ -58,14 +51,14 @@ function readClaims(payload: JsonObject): TokenClaims {
   const submods = memberOf(payload, 'submods');
   const appraisals = isJsonObject(submods) ? Object.values(submods) : [];
   if (appraisals.length === 0) malformed('attestation result without submods');
-  const tiers = appraisals.map((appraisal) => tierOf(memberOf(appraisal, 'ear.status')));
+  const tiers = appraisals.flatMap(tiersOf);
   const evidence = appraisals.map((appraisal) => memberOf(appraisal, EVIDENCE));
   return {
     measurements: measurementsOf(evidence),
-    // An attestation result speaks of trustworthiness and not of debugging: its status takes in both.
-    debug: false,
+    // An attestation result need not speak of debugging: its status takes it in.
+    debug: [payload, ...appraisals].some((claims) => leavesDebugging(memberOf(claims, 'dbgstat'))),
     attributes: attributesOf(payload, VOCABULARY, {
-      ear_status: TIERS.findLast((tier) => tiers.includes(tier)),
+      ear_status: worstTier(tiers),
       appraisal_policy: same(appraisals.map((appraisal) => textOfMember(appraisal, 'ear.appraisal-policy-id'))),
       verifier_developer: requiredText(payload, 'ear.verifier-id', 'developer'),
       verifier_build: requiredText(payload, 'ear.verifier-id', 'build'),
@@ -78,9 +71,10 @@ function readClaims(payload: JsonObject): TokenClaims {
   };
 }
 
-function tierOf(status: unknown): Tier {
-  const tier = TIERS.find((each) => each === status) ?? TIER_NUMBERS.get(status);
-  return tier ?? malformed('attestation result with a status that is none');
+/** Of its status and of every claim behind it: a result that contradicts itself counts as the worse. */
+function tiersOf(appraisal: unknown): readonly TrustTier[] {
+  const status = tierOfStatus(memberOf(appraisal, 'ear.status'));
+  return [status, ...tiersOfVector(memberOf(appraisal, 'ear.trustworthiness-vector'))];
 }
 
 function requiredText(payload: JsonObject, ...path: readonly string[]): string {

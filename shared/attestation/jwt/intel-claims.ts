@@ -1,4 +1,5 @@
 import { EMPTY, fromHex } from '../../bytes/bytes.ts';
+import { leavesDebugging } from './dbgstat.ts';
 import { hexClaim, stated } from './hex-claim.ts';
 import type { JsonObject } from './json.ts';
 import { memberOf } from './json.ts';
@@ -49,10 +50,9 @@ export function reportDataOf(...values: readonly unknown[]): Uint8Array {
 }
 
 /**
- * Whether claims that say something of debugging leave it possible. `allowed` are flags that must be false; `dbgstat`
- * must be a word of RFC 9711 section 4.2.9 for disabled; TD attributes must have no bit of their first byte set, whose
- * bits all take the trust domain out of protection (Intel TDX module ABI, ATTRIBUTES.TUD). Claims that say nothing at
- * all leave it possible.
+ * Whether claims that say something of debugging leave it possible. `flags` must be false; `dbgstat` must say that it is
+ * disabled; TD attributes must have no bit of their first byte set, whose bits all take the trust domain out of
+ * protection (Intel TDX module ABI, ATTRIBUTES.TUD). Claims that say nothing at all leave it possible.
  */
 export function isDebuggable(claims: {
   readonly flags: readonly unknown[];
@@ -61,17 +61,7 @@ export function isDebuggable(claims: {
 }): boolean {
   const flags = claims.flags.filter((flag) => flag !== undefined);
   const attributes = hexClaim(claims.tdAttributes, 8, 'TD attributes');
-  const words = [claims.dbgstat].filter((word) => word !== undefined);
-  if (flags.length + words.length === 0 && attributes === undefined) return true;
+  if (flags.length === 0 && claims.dbgstat === undefined && attributes === undefined) return true;
   const tudSet = attributes !== undefined && !attributes.startsWith('00');
-  return tudSet || flags.some((flag) => flag !== false) || words.some((word) => !isDisabled(word));
-}
-
-function isDisabled(word: unknown): boolean {
-  return (
-    word === 'disabled' ||
-    word === 'disabled-since-boot' ||
-    word === 'disabled-permanently' ||
-    word === 'disabled-fully-and-permanently'
-  );
+  return tudSet || flags.some((flag) => flag !== false) || leavesDebugging(claims.dbgstat);
 }

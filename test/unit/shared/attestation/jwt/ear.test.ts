@@ -7,10 +7,11 @@ import { codes, NOW_MS, NOW_S, TIMES, verifyToken } from './service.ts';
 
 const PLATFORM = 'eat-ear';
 const EVIDENCE = 'ear.veraison.annotated-evidence';
+const VECTOR = 'ear.trustworthiness-vector';
 const appraisal = (more: Json = {}): Json => ({
   'ear.status': 'affirming',
   'ear.appraisal-policy-id': 'ours',
-  'ear.trustworthiness-vector': { hardware: 2 },
+  [VECTOR]: { hardware: 2 },
   ...more,
 });
 const EAR: Json = {
@@ -63,6 +64,31 @@ describe('EAT attestation result', () => {
     expect(await statusOf(0)).to.equal('none');
     expect(await statusOf('affirming', 'contraindicated', 'none')).to.equal('contraindicated');
     expect(await statusOf(96)).to.equal('contraindicated');
+  });
+
+  it('is no better than the worst entry of a trustworthiness vector, whatever its status says', async () => {
+    const statusOf = async (vector: Json, status = 'affirming'): Promise<unknown> => {
+      const submod = appraisal({ 'ear.status': status, [VECTOR]: vector });
+      return (await claimsOf(withSubmods(appraisal(), submod))).attributes['ear_status'];
+    };
+    // AR4SI section 2.3.2: the tiers, negative numbers included; -1, 0 and 1 make no claim.
+    for (const value of [-32, -2, -1, 0, 1, 2, 31])
+      expect(await statusOf({ executables: value })).to.equal('affirming');
+    for (const value of [32, 95, -33, -96])
+      expect(await statusOf({ hardware: 2, configuration: value })).to.equal('warning');
+    for (const value of [96, 127, -97, -128])
+      expect(await statusOf({ 'sourced-data': value })).to.equal('contraindicated');
+    expect(await statusOf({ executables: 33, hardware: 97 })).to.equal('contraindicated');
+    expect(await statusOf({ hardware: 2 }, 'warning')).to.equal('warning');
+    expect(await statusOf({})).to.equal('affirming');
+  });
+
+  it('is in debug mode where a claim of it says so', async () => {
+    for (const dbgstat of ['enabled', 'disabled?', true, null]) {
+      expect((await claimsOf({ ...EAR, dbgstat })).debug, String(dbgstat)).to.equal(true);
+      expect((await claimsOf(withSubmods(appraisal(), appraisal({ dbgstat })))).debug, String(dbgstat)).to.equal(true);
+    }
+    expect((await claimsOf({ ...EAR, dbgstat: 'disabled' })).debug).to.equal(false);
   });
 
   it('passes only when it affirms, unless a policy says otherwise', async () => {
@@ -119,6 +145,10 @@ describe('EAT attestation result', () => {
     'a submodule without a status': { submods: { cpu0: {} } },
     'a status that is none': { submods: { cpu0: appraisal({ 'ear.status': 'fine' }) } },
     'a number that is no status': { submods: { cpu0: appraisal({ 'ear.status': 1 }) } },
+    'a trustworthiness vector that is none': { submods: { cpu0: appraisal({ [VECTOR]: [2] }) } },
+    'a word in its trustworthiness vector': { submods: { cpu0: appraisal({ [VECTOR]: { hardware: 'affirming' } }) } },
+    'a fraction in its trustworthiness vector': { submods: { cpu0: appraisal({ [VECTOR]: { hardware: 2.5 } }) } },
+    'a number that no trustworthiness vector has': { submods: { cpu0: appraisal({ [VECTOR]: { hardware: 128 } }) } },
     'one good submodule and one without a status': { submods: { cpu0: appraisal(), gpu0: {} } },
   };
   for (const [name, bend] of Object.entries(malformed)) {
