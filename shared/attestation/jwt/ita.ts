@@ -1,6 +1,7 @@
 import { utf8 } from '../../bytes/bytes.ts';
 import type { PlatformVerifier, PolicyVocabulary } from '../platform.ts';
 import { attributesOf } from './attributes.ts';
+import { leavesDebugging } from './dbgstat.ts';
 import { stated } from './hex-claim.ts';
 import { INTEL_MEASUREMENTS, intelMeasurements, isDebuggable, reportDataOf } from './intel-claims.ts';
 import type { JsonObject } from './json.ts';
@@ -39,11 +40,7 @@ function readClaims(payload: JsonObject): TokenClaims {
     names.map((name) => memberOf(tee, name)).find((value) => value !== undefined);
   return {
     measurements: intelMeasurements(tee, PREFIXES),
-    debug: isDebuggable({
-      flags: DEBUG_FLAGS.map((name) => memberOf(tee, name)),
-      dbgstat: memberOf(tee, 'dbgstat'),
-      tdAttributes: memberOf(tee, 'tdx_td_attributes'),
-    }),
+    debug: isDebug(payload, tee),
     attributes: attributesOf(payload, VOCABULARY, {
       iss: textOfMember(payload, 'iss'),
       tee: textOfMember(tee, 'attester_type') ?? textOfMember(tee, 'amber_evidence_type'),
@@ -66,6 +63,19 @@ function readClaims(payload: JsonObject): TokenClaims {
 function teeClaims(payload: JsonObject): JsonObject {
   const nested = [memberOf(payload, 'tdx'), memberOf(payload, 'sgx')].find(isJsonObject);
   return nested ?? payload;
+}
+
+/** Of the TEE, and of the GPUs that a token of version 2 may be about as well. */
+function isDebug(payload: JsonObject, tee: JsonObject): boolean {
+  const gpus = memberOf(payload, 'nvgpu');
+  const details = memberOf(gpus, 'claim_details');
+  const devices = [gpus, ...(isJsonObject(details) ? Object.values(details) : [])];
+  const hardware = isDebuggable({
+    flags: DEBUG_FLAGS.map((name) => memberOf(tee, name)),
+    dbgstat: memberOf(tee, 'dbgstat'),
+    tdAttributes: memberOf(tee, 'tdx_td_attributes'),
+  });
+  return hardware || devices.some((device) => leavesDebugging(memberOf(device, 'dbgstat')));
 }
 
 /**

@@ -98,9 +98,10 @@ function guestData(tee: JsonObject): string | undefined {
 
 /** Of the hardware, and of the guest's boot and kernel where the token speaks of them. */
 function isDebug(payload: JsonObject, tee: JsonObject): boolean {
-  const guest = ['bootdebug', 'hypervisordebug', 'kerneldebug'].map((name) =>
+  const enabled = ['bootdebug', 'hypervisordebug', 'kerneldebug'].map((name) =>
     memberOf(payload, `x-ms-azurevm-${name}-enabled`),
   );
+  const debuggersDisabled = memberOf(payload, 'x-ms-azurevm-debuggersdisabled');
   const hardware = isDebuggable({
     flags: ['x-ms-sevsnpvm-is-debuggable', 'x-ms-sgx-is-debuggable', 'tdx_td_attributes_debug'].map((name) =>
       memberOf(tee, name),
@@ -108,7 +109,8 @@ function isDebug(payload: JsonObject, tee: JsonObject): boolean {
     dbgstat: memberOf(tee, 'dbgstat'),
     tdAttributes: memberOf(tee, 'tdx_td_attributes'),
   });
-  return hardware || guest.some((flag) => flag !== undefined && flag !== false);
+  const guest = enabled.some((flag) => flag !== undefined && flag !== false);
+  return hardware || guest || (debuggersDisabled !== undefined && debuggersDisabled !== true);
 }
 
 function namedAttributes(payload: JsonObject, tee: JsonObject): Readonly<Record<string, AttributeValue | undefined>> {

@@ -1,9 +1,10 @@
 import { EMPTY, fromHex, utf8 } from '../../bytes/bytes.ts';
 import type { PlatformVerifier, PolicyVocabulary } from '../platform.ts';
 import { attributesOf } from './attributes.ts';
+import { leavesDebugging } from './dbgstat.ts';
 import { issuerMustBe } from './issuer.ts';
 import type { JsonObject } from './json.ts';
-import { booleanOfMember, textOfMember, textsOfMember } from './json.ts';
+import { booleanOfMember, memberOf, textOfMember, textsOfMember } from './json.ts';
 import type { TokenClaims } from './token.ts';
 import { tokenVerifier } from './token.ts';
 
@@ -31,8 +32,8 @@ function readClaims(payload: JsonObject): TokenClaims {
   const [nonce = ''] = textsOfMember(payload, 'eat_nonce');
   return {
     measurements: {},
-    // The overall token does not speak of debugging: a device in debug mode has other measurements and fails.
-    debug: false,
+    // The overall token need not speak of debugging: a device in debug mode has other measurements and fails.
+    debug: leavesDebugging(memberOf(payload, 'dbgstat')),
     attributes: attributesOf(payload, VOCABULARY, {
       overall_result: booleanOfMember(payload, 'x-nvidia-overall-att-result'),
       sub: textOfMember(payload, 'sub'),

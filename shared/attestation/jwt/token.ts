@@ -142,7 +142,7 @@ function claimsOf(token: Jws, { read, times, signer, anchor }: Verified, { crypt
     ],
     details: {
       ...signer.details,
-      algorithm: token.algorithm,
+      algorithm: shownText(token.algorithm),
       contentSha256: toHex(crypto.digest('sha256', token.signedBytes)),
     },
   };

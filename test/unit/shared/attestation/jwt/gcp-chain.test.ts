@@ -118,6 +118,12 @@ describe('a token of Google with its chain', () => {
     expect(claims?.validUntilMs).to.equal(NOW_MS + 15 * 60_000);
   });
 
+  it('shows nothing of an algorithm that could play tricks on a screen', async () => {
+    const rewriteHeader = (text: string): string => text.replace('"RS256"', `"\u202e${'x'.repeat(200)}"`);
+    const { claims } = await space.verify({ defects: { rewriteHeader } });
+    expect(claims?.details['algorithm']).to.match(/^\?x{95}$/);
+  });
+
   it('is refused when another key than the leaf signed it, whoever vouches for that key', async () => {
     const signWith = newTokenKey('RS256');
     const pinned = [space.anchor, pinOf(signWith, PLATFORM)];

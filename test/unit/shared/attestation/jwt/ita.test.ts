@@ -153,6 +153,18 @@ describe('Intel Trust Authority', () => {
     }
   });
 
+  it('counts as debug where a GPU beside the trust domain may be debugged', async () => {
+    const withGpus = (...dbgstats: readonly unknown[]): Promise<boolean> =>
+      isDebug({
+        tdx: TDX,
+        nvgpu: { claim_details: Object.fromEntries(dbgstats.map((dbgstat, i) => [`GPU-${i}`, { dbgstat }])) },
+      });
+    expect(await withGpus('disabled', undefined)).to.equal(false);
+    expect(await withGpus('disabled', 'enabled')).to.equal(true);
+    expect(await isDebug({ tdx: TDX, nvgpu: { dbgstat: 'enabled' } })).to.equal(true);
+    expect(await isDebug({ tdx: TDX, nvgpu: { claim_details: 'none' } })).to.equal(false);
+  });
+
   it('is taken with RS256 too, which an attester may ask for', async () => {
     const rs256 = newTokenKey('RS256');
     expect(codes(await verifyToken(PLATFORM, rs256, { ...COMMON, ...TDX }))).to.deep.equal([]);

@@ -141,6 +141,11 @@ describe('Microsoft Azure Attestation', () => {
     expect(await isDebug(vm({ ...TDX, dbgstat: 'enabled' }))).to.equal(true);
     expect(await isDebug(vm(SNP, { 'x-ms-azurevm-kerneldebug-enabled': true }))).to.equal(true);
     expect(await isDebug(vm(SNP, { 'x-ms-azurevm-bootdebug-enabled': 'no' }))).to.equal(true);
+    // Tokens of Linux guests may hold this flag alone.
+    for (const flag of [false, 'true', null]) {
+      expect(await isDebug(vm(SNP, { 'x-ms-azurevm-debuggersdisabled': flag })), String(flag)).to.equal(true);
+    }
+    expect(await isDebug(vm(SNP, { 'x-ms-azurevm-debuggersdisabled': true }))).to.equal(false);
   });
 
   it('states no measurement of a machine that is not confidential', async () => {

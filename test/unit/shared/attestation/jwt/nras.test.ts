@@ -48,6 +48,11 @@ describe('NVIDIA Remote Attestation Service', () => {
     expect(toHex((await claimsOf({ eat_nonce: NONCE.toUpperCase() })).reportData)).to.equal(NONCE);
   });
 
+  it('is in debug mode where it says so', async () => {
+    expect((await claimsOf({ dbgstat: 'enabled' })).debug).to.equal(true);
+    expect((await claimsOf({ dbgstat: 'disabled' })).debug).to.equal(false);
+  });
+
   it('passes only with the verdict that all is well', async () => {
     for (const [result, wanted] of [
       [true, []],
