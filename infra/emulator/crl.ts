@@ -1,48 +1,59 @@
-import 'reflect-metadata';
-import { webcrypto } from 'node:crypto';
-import * as x509 from '@peculiar/x509';
-import type { Certified } from './pki.ts';
+import { EMPTY } from '#shared/bytes/bytes.ts';
+import { extension, type Signing, type SigningKey, signed } from './certificate.ts';
+import { der, sequence, time } from './der.ts';
 
 /** A revocation list to be made. */
-export interface CrlContents {
-  /** Whose list it is, and whose key signs it. */
-  readonly issuer: Certified;
-  /** How that key signs, in the words of WebCrypto. */
-  readonly signing: webcrypto.EcdsaParams | webcrypto.RsaPssParams;
-  /** When it is made and when its successor is due; milliseconds since 1970. */
+export interface CrlContents extends Signing {
+  /** Name of the authority, in DER. */
+  readonly issuer: Uint8Array;
+  /** This and next update; milliseconds since 1970. */
   readonly validMs: readonly [thisUpdate: number, nextUpdate: number];
-  /** Serial numbers in hexadecimal. */
-  readonly revoked?: readonly string[];
+  /** Content octets of the serial numbers that it revokes. */
+  readonly revoked?: readonly Uint8Array[];
 }
 
-/** How a test bends a list. Every field left out is as an authority does it. */
-export interface CrlDefects {
-  /** Distinguished name in the notation of RFC 4514 that takes the place of the issuer's. */
-  readonly issuerName?: string;
-  /** Signs in the place of the issuer's key. */
-  readonly signingKey?: webcrypto.CryptoKey;
-  /** Alters the list after it was signed. */
-  readonly alter?: (der: Uint8Array) => Uint8Array;
+/** Everything that a revocation list says, each part in DER. Each can be bent. */
+export interface CrlFields extends Signing {
+  readonly version: Uint8Array;
+  readonly issuer: Uint8Array;
+  readonly thisUpdate: Uint8Array;
+  readonly nextUpdate: Uint8Array;
+  /** The whole list of entries; empty bytes leave it out. */
+  readonly revoked: Uint8Array;
+  /** Empty leaves the element out. */
+  readonly extensions: readonly Uint8Array[];
+  /** Further parts behind the extensions of the signed part. */
+  readonly extra: Uint8Array;
 }
 
+const V2 = der(0x02, Uint8Array.of(1));
 /** The number of the list, an extension that every authority writes (RFC 5280 section 5.2.3). */
-const CRL_NUMBER = new x509.Extension('2.5.29.20', false, Uint8Array.of(0x02, 0x01, 0x01));
+const CRL_NUMBER = extension('2.5.29.20', false, der(0x02, Uint8Array.of(1)));
 
-/** DER of a revocation list (RFC 5280 section 5), signed by its issuer. */
-export async function mintCrl(contents: CrlContents, defects: CrlDefects = {}): Promise<Uint8Array> {
-  const { issuer, signing, validMs, revoked = [] } = contents;
-  const crl = await x509.X509CrlGenerator.create(
-    {
-      issuer: defects.issuerName ?? issuer.certificate.subjectName,
-      thisUpdate: new Date(validMs[0]),
-      nextUpdate: new Date(validMs[1]),
-      signingAlgorithm: signing,
-      signingKey: defects.signingKey ?? issuer.keys.privateKey,
-      entries: revoked.map((serialNumber) => ({ serialNumber, revocationDate: new Date(validMs[0]) })),
-      extensions: [CRL_NUMBER],
-    },
-    webcrypto,
-  );
-  const der = new Uint8Array(crl.rawData);
-  return defects.alter?.(der) ?? der;
+/** The parts of a list as an authority writes them. */
+export function crlFields({ issuer, validMs, revoked = [], ...signing }: CrlContents): CrlFields {
+  const [thisUpdateMs, nextUpdateMs] = validMs;
+  const entries = revoked.map((serial) => revokedEntry(serial, thisUpdateMs));
+  return {
+    ...signing,
+    version: V2,
+    issuer,
+    thisUpdate: time(thisUpdateMs),
+    nextUpdate: time(nextUpdateMs),
+    revoked: entries.length === 0 ? EMPTY : sequence(...entries),
+    extensions: [CRL_NUMBER],
+    extra: EMPTY,
+  };
+}
+
+/** One entry of a list: content octets of a serial number, ms since 1970 at which it was revoked, its own extensions. */
+export function revokedEntry(serial: Uint8Array, atMs: number, extensions: readonly Uint8Array[] = []): Uint8Array {
+  return sequence(der(0x02, serial), time(atMs), extensions.length === 0 ? EMPTY : sequence(...extensions));
+}
+
+/** DER of a revocation list (RFC 5280 section 5.1). */
+export function writeCrl(fields: CrlFields, key: SigningKey): Uint8Array {
+  const { version, algorithm, issuer, thisUpdate, nextUpdate, revoked, extensions, extra } = fields;
+  const listed = extensions.length === 0 ? EMPTY : der(0xa0, sequence(...extensions));
+  return signed(sequence(version, algorithm, issuer, thisUpdate, nextUpdate, revoked, listed, extra), fields, key);
 }

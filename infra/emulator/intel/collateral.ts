@@ -1,7 +1,7 @@
 import { webcrypto } from 'node:crypto';
 import type { CollateralParts } from '#shared/attestation/dcap/collateral-json.ts';
 import { toHex, utf8 } from '#shared/bytes/bytes.ts';
-import { type CrlDefects, mintCrl } from '../crl.ts';
+import { type CrlDefects, mintIntelCrl } from './crl.ts';
 import { INTEL_SIGNING, type IntelPki, pemOf } from './pki.ts';
 import type { QuotingMachine } from './quote.ts';
 import { type Issued, qeIdentity, sgxTcbInfo, tdxTcbInfo } from './tcb.ts';
@@ -58,8 +58,8 @@ export async function mintCollateral(
   const signers = pemOf(pki.tcbSigning, pki.root);
   const parts: CollateralParts = {
     pck_crl_issuer_chain: pemOf(pki.authority, pki.root),
-    root_ca_crl: toHex(await rootCrl(pki, contents, defects)),
-    pck_crl: toHex(await pckCrl(pki, contents, defects)),
+    root_ca_crl: toHex(rootCrl(pki, contents, defects)),
+    pck_crl: toHex(pckCrl(pki, contents, defects)),
     tcb_info_issuer_chain: signers,
     tcb_info: tcbInfo,
     tcb_info_signature: await signatureOf(key, tcbInfo),
@@ -71,20 +71,16 @@ export async function mintCollateral(
   return defects.alter?.(bytes) ?? bytes;
 }
 
-function rootCrl({ root }: IntelPki, contents: CollateralContents, defects: CollateralDefects): Promise<Uint8Array> {
+function rootCrl({ root }: IntelPki, contents: CollateralContents, defects: CollateralDefects): Uint8Array {
   const validMs = defects.rootCrlValidMs ?? issuedAt(contents).validMs;
   const { revokedByRoot: revoked = [] } = contents;
-  return mintCrl({ issuer: root, signing: INTEL_SIGNING, validMs, revoked }, defects.rootCrl);
+  return mintIntelCrl(root, { validMs, revoked }, defects.rootCrl);
 }
 
-function pckCrl(
-  { authority }: IntelPki,
-  contents: CollateralContents,
-  defects: CollateralDefects,
-): Promise<Uint8Array> {
+function pckCrl({ authority }: IntelPki, contents: CollateralContents, defects: CollateralDefects): Uint8Array {
   const validMs = defects.pckCrlValidMs ?? issuedAt(contents).validMs;
   const { revokedPcks: revoked = [] } = contents;
-  return mintCrl({ issuer: authority, signing: INTEL_SIGNING, validMs, revoked }, defects.pckCrl);
+  return mintIntelCrl(authority, { validMs, revoked }, defects.pckCrl);
 }
 
 /** R and S in hex. */

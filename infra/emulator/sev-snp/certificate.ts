@@ -1,6 +1,7 @@
-import { constants, createPublicKey, type KeyObject, sign } from 'node:crypto';
-import { concat, EMPTY, utf8 } from '#shared/bytes/bytes.ts';
-import { der, oid, sequence } from '../der.ts';
+import { constants, createPublicKey, type KeyObject } from 'node:crypto';
+import { EMPTY, utf8 } from '#shared/bytes/bytes.ts';
+import { extension, type SigningKey, TRUE, writeCertificate, X509_V3 } from '../certificate.ts';
+import { der, oid, sequence, time } from '../der.ts';
 
 /** One extension: its value as it stands within the OCTET STRING. */
 export interface Extension {
@@ -9,40 +10,30 @@ export interface Extension {
   readonly value: Uint8Array;
 }
 
-/** What is common to certificates and revocation lists. Each field can be bent. */
-interface SignedFields {
+/** What a certificate states. Each field can be bent. */
+export interface AmdCertificate {
   /** AlgorithmIdentifier, in DER. */
   readonly algorithm: Uint8Array;
-  /** Name, in DER. */
-  readonly issuer: Uint8Array;
-  /** First and last second of validity, or this and next update; milliseconds since 1970. */
-  readonly validMs: readonly [number, number];
-  readonly signingKey: KeyObject;
-}
-
-/** What a certificate states. */
-export interface CertificateFields extends SignedFields {
   /** Content octets. */
   readonly serial: Uint8Array;
+  /** Names, in DER. */
+  readonly issuer: Uint8Array;
   readonly subject: Uint8Array;
+  /** First and last second of validity; milliseconds since 1970. */
+  readonly validMs: readonly [number, number];
   /** SubjectPublicKeyInfo, in DER. */
   readonly spki: Uint8Array;
   readonly extensions: readonly Extension[];
+  readonly signingKey: KeyObject;
 }
 
-/** What a revocation list states. */
-export interface CrlFields extends SignedFields {
-  /** Content octets of revoked serial numbers. */
-  readonly revoked: readonly Uint8Array[];
-}
-
-const TRUE = der(0x01, Uint8Array.of(0xff));
 const NULL = der(0x05);
 const SHA384 = sequence(oid('2.16.840.1.101.3.4.2.2'), NULL);
 const SALT_BYTES = 48;
+const HASH = 'sha384';
 
-/** RSASSA-PSS with SHA-384, MGF1 with SHA-384 and a salt of 48 bytes (RFC 4055 section 3.1), as AMD signs. */
-export const PSS_SHA384 = sequence(
+/** RSASSA-PSS with SHA-384, MGF1 with SHA-384 and a salt of 48 bytes (RFC 4055 section 3.1). */
+const PSS_SHA384 = sequence(
   oid('1.2.840.113549.1.1.10'),
   sequence(
     der(0xa0, SHA384),
@@ -50,6 +41,14 @@ export const PSS_SHA384 = sequence(
     der(0xa2, der(0x02, Uint8Array.of(SALT_BYTES))),
   ),
 );
+
+/** How AMD signs certificates and revocation lists. */
+export const AMD_SIGNING = { algorithm: PSS_SHA384, hash: HASH } as const;
+
+/** `key` as AMD's authorities use theirs. */
+export function pssKey(key: KeyObject): SigningKey {
+  return { key, padding: constants.RSA_PKCS1_PSS_PADDING, saltLength: SALT_BYTES };
+}
 
 /**
  * A name in AMD's order. The common name is AMD's, because verifiers go by it; all else says that no hardware stands
@@ -73,44 +72,22 @@ export function spkiOf(key: KeyObject): Uint8Array {
   return new Uint8Array(createPublicKey(key).export({ type: 'spki', format: 'der' }));
 }
 
-/**
- * DER of an X.509 v3 certificate (RFC 5280 section 4.1). Written by hand, because libraries put a random serial number
- * in the place of AMD's zero.
- */
-export function writeCertificate(fields: CertificateFields): Uint8Array {
-  const { serial, algorithm, issuer, validMs, subject, spki, extensions } = fields;
-  const version = der(0xa0, der(0x02, Uint8Array.of(2)));
-  const validity = sequence(...validMs.map(time));
-  const listed = der(0xa3, sequence(...extensions.map(extensionOf)));
-  const tbs = sequence(version, der(0x02, serial), algorithm, issuer, validity, subject, spki, listed);
-  return signed(tbs, fields);
-}
-
-/** DER of an X.509 v2 revocation list (RFC 5280 section 5.1). */
-export function writeCrl(fields: CrlFields): Uint8Array {
-  const { algorithm, issuer, validMs, revoked } = fields;
-  const [thisUpdateMs] = validMs;
-  const entries = revoked.map((serial) => sequence(der(0x02, serial), time(thisUpdateMs)));
-  const number = extensionOf({ oid: '2.5.29.20', critical: false, value: der(0x02, Uint8Array.of(1)) });
-  const tbs = sequence(
-    der(0x02, Uint8Array.of(1)),
+/** DER of a certificate. AMD's may have the serial number zero, in the place of which libraries put a random one. */
+export function writeAmdCertificate(stated: AmdCertificate): Uint8Array {
+  const { algorithm, serial, issuer, subject, validMs, spki, extensions, signingKey } = stated;
+  const fields = {
     algorithm,
+    hash: HASH,
+    version: X509_V3,
+    serial: der(0x02, serial),
     issuer,
-    ...validMs.map(time),
-    entries.length === 0 ? EMPTY : sequence(...entries),
-    der(0xa0, sequence(number)),
-  );
-  return signed(tbs, fields);
-}
-
-function signed(tbs: Uint8Array, { algorithm, signingKey }: SignedFields): Uint8Array {
-  const pss = { key: signingKey, padding: constants.RSA_PKCS1_PSS_PADDING, saltLength: SALT_BYTES };
-  const signature = sign('sha384', tbs, pss);
-  return sequence(tbs, algorithm, der(0x03, concat(Uint8Array.of(0), signature)));
-}
-
-function extensionOf({ oid: type, critical, value }: Extension): Uint8Array {
-  return sequence(oid(type), critical ? TRUE : EMPTY, der(0x04, value));
+    subject,
+    validity: sequence(...validMs.map(time)),
+    spki,
+    extensions: extensions.map((each) => extension(each.oid, each.critical, each.value)),
+    extra: EMPTY,
+  };
+  return writeCertificate(fields, pssKey(signingKey));
 }
 
 /** basicConstraints of a CA, with a path length or without, and its key usage (RFC 5280 sections 4.2.1.9, 4.2.1.3). */
@@ -120,10 +97,4 @@ export function authorityExtensions(pathLength: number | undefined, usageBits: n
     { oid: '2.5.29.15', critical: true, value: der(0x03, Uint8Array.of(1, usageBits)) },
     { oid: '2.5.29.19', critical: true, value: sequence(TRUE, limit) },
   ];
-}
-
-/** UTCTime up to 2049, else GeneralizedTime (RFC 5280 section 4.1.2.5). */
-function time(atMs: number): Uint8Array {
-  const text = new Date(atMs).toISOString().replace(/\.\d+|[-:T]/g, '');
-  return Number(text.slice(0, 4)) < 2050 ? der(0x17, utf8(text.slice(2))) : der(0x18, utf8(text));
 }

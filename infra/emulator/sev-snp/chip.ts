@@ -7,12 +7,12 @@ import { utf8 } from '#shared/bytes/bytes.ts';
 import { der } from '../der.ts';
 import type { Surroundings } from '../pki.ts';
 import {
-  type CertificateFields,
+  AMD_SIGNING,
+  type AmdCertificate,
   type Extension,
   emulatedName,
-  PSS_SHA384,
   spkiOf,
-  writeCertificate,
+  writeAmdCertificate,
 } from './certificate.ts';
 import type { AmdAuthority, AmdHierarchy } from './hierarchy.ts';
 
@@ -25,7 +25,7 @@ export interface SnpLeafOptions {
   /** 64 bytes, or 8 on Turin. */
   readonly hwId?: Uint8Array;
   /** How a test bends the certificate before it is signed. */
-  readonly bend?: (fields: CertificateFields) => Partial<CertificateFields>;
+  readonly bend?: (fields: AmdCertificate) => Partial<AmdCertificate>;
 }
 
 /** One emulated chip, or a provider's key in it, and all that endorses it. */
@@ -63,8 +63,8 @@ export function issueSnpChip(
   const hwId = options.hwId ?? surroundings.randomBytes(product === 'Turin' ? 8 : 64);
   const { privateKey: key } = generateKeyPairSync('ec', { namedCurve: 'P-384' });
   const issuer = authorityOver(kind, hierarchy);
-  const plain: CertificateFields = {
-    algorithm: PSS_SHA384,
+  const plain: AmdCertificate = {
+    algorithm: AMD_SIGNING.algorithm,
     // AMD gives no numbers to these.
     serial: Uint8Array.of(0),
     issuer: issuer.subject,
@@ -74,7 +74,7 @@ export function issueSnpChip(
     extensions: leafExtensions(product, { kind, tcb, hwId }),
     signingKey: issuer.key,
   };
-  return { hierarchy, kind, tcb, hwId, certificate: writeCertificate({ ...plain, ...options.bend?.(plain) }), key };
+  return { hierarchy, kind, tcb, hwId, certificate: writeAmdCertificate({ ...plain, ...options.bend?.(plain) }), key };
 }
 
 /** The authority that signs certificates of `kind`. */

@@ -2,16 +2,16 @@ import { createHash, generateKeyPair, type KeyObject } from 'node:crypto';
 import { promisify } from 'node:util';
 import type { SnpProduct } from '#shared/attestation/sev-snp/product.ts';
 import { toHex } from '#shared/bytes/bytes.ts';
+import { crlFields, writeCrl } from '../crl.ts';
 import type { Surroundings } from '../pki.ts';
 import {
+  AMD_SIGNING,
+  type AmdCertificate,
   authorityExtensions,
-  type CertificateFields,
-  type CrlFields,
   emulatedName,
-  PSS_SHA384,
+  pssKey,
   spkiOf,
-  writeCertificate,
-  writeCrl,
+  writeAmdCertificate,
 } from './certificate.ts';
 
 /** Private RSA keys of one product's authorities. Slow to make, so they are kept and may be shared. */
@@ -41,9 +41,7 @@ export interface AmdHierarchy {
 }
 
 /** How a test bends an authority's certificate before it is signed. */
-export type AmdBends = Readonly<
-  Partial<Record<keyof AmdKeys, (fields: CertificateFields) => Partial<CertificateFields>>>
->;
+export type AmdBends = Readonly<Partial<Record<keyof AmdKeys, (fields: AmdCertificate) => Partial<AmdCertificate>>>>;
 
 /** AMD's own keys have 4096 bits. These protect nothing, and shorter ones are made many times faster. */
 const MODULUS_BITS = 2048;
@@ -80,8 +78,8 @@ export function createAmdHierarchy(
     asvk: emulatedName(`SEV-VLEK-${product}`),
   };
   const issue = (who: keyof AmdKeys): AmdAuthority => {
-    const plain: CertificateFields = {
-      algorithm: PSS_SHA384,
+    const plain: AmdCertificate = {
+      algorithm: AMD_SIGNING.algorithm,
       serial: serialOf(product, who),
       issuer: names.ark,
       subject: names[who],
@@ -91,7 +89,7 @@ export function createAmdHierarchy(
       signingKey: keys.ark,
     };
     const fields = { ...plain, ...bends[who]?.(plain) };
-    return { certificate: writeCertificate(fields), subject: fields.subject, serial: fields.serial, key: keys[who] };
+    return { certificate: writeAmdCertificate(fields), subject: fields.subject, serial: fields.serial, key: keys[who] };
   };
   return withFingerprint({ product, ark: issue('ark'), ask: issue('ask'), asvk: issue('asvk') });
 }
@@ -106,18 +104,17 @@ function serialOf(product: SnpProduct, who: keyof AmdKeys): Uint8Array {
   return Uint8Array.of(PRODUCT_NUMBERS[product], number >> 8, number & 0xff);
 }
 
-/** What a revocation list is to say. */
-export interface CrlContents {
+/** What a revocation list of AMD is to say. */
+export interface AmdCrl {
   /** Content octets of the serial numbers that it revokes. */
   readonly revoked?: readonly Uint8Array[];
   /** This and next update, milliseconds since 1970. */
   readonly validMs: readonly [number, number];
-  /** How a test bends it before it is signed. */
-  readonly bend?: (fields: CrlFields) => Partial<CrlFields>;
+  /** Signs in the place of the issuer's key. */
+  readonly signingKey?: KeyObject;
 }
 
 /** DER of a revocation list by `issuer`; AMD's are by the root. */
-export function mintAmdCrl(issuer: AmdAuthority, { revoked = [], validMs, bend }: CrlContents): Uint8Array {
-  const plain: CrlFields = { algorithm: PSS_SHA384, issuer: issuer.subject, validMs, revoked, signingKey: issuer.key };
-  return writeCrl({ ...plain, ...bend?.(plain) });
+export function mintAmdCrl(issuer: AmdAuthority, { signingKey = issuer.key, ...list }: AmdCrl): Uint8Array {
+  return writeCrl(crlFields({ ...AMD_SIGNING, issuer: issuer.subject, ...list }), pssKey(signingKey));
 }

@@ -1,4 +1,5 @@
-import { generateKeyPairSync, type KeyObject, sign } from 'node:crypto';
+import { generateKeyPairSync, type KeyObject } from 'node:crypto';
+import { type CertificateFields, extension, TRUE, writeCertificate, X509_V3 } from '#infra/emulator/certificate.ts';
 import { bitString, der, oid, sequence, time } from '#infra/emulator/der.ts';
 import { concat, EMPTY, utf8 } from '#shared/bytes/bytes.ts';
 
@@ -8,26 +9,8 @@ export interface Keys {
   readonly publicKey: KeyObject;
 }
 
-/** Everything that a certificate says. Each field can be bent. */
-export interface CertificateFields {
-  readonly version: Uint8Array;
-  readonly serial: Uint8Array;
-  readonly algorithm: Uint8Array;
-  /** The algorithm outside the signed part. */
-  readonly outerAlgorithm?: Uint8Array;
-  readonly hash: string;
-  readonly issuer: Uint8Array;
-  readonly subject: Uint8Array;
-  readonly validity: Uint8Array;
-  readonly spki: Uint8Array;
-  readonly extensions: readonly Uint8Array[];
-  /** Further parts behind the extensions of the signed part. */
-  readonly extra: Uint8Array;
-}
-
 export const ECDSA_SHA384 = sequence(oid('1.2.840.10045.4.3.3'));
 export const ECDSA_SHA256 = sequence(oid('1.2.840.10045.4.3.2'));
-const TRUE = der(0x01, Uint8Array.of(0xff));
 
 export function newKeys(namedCurve = 'P-384'): Keys {
   return generateKeyPairSync('ec', { namedCurve });
@@ -40,10 +23,6 @@ export function spkiOf(keys: Keys): Uint8Array {
 /** A name of one common name. */
 export function named(commonName: string): Uint8Array {
   return sequence(der(0x31, sequence(oid('2.5.4.3'), der(0x0c, utf8(commonName)))));
-}
-
-export function extension(id: string, critical: boolean, value: Uint8Array): Uint8Array {
-  return sequence(oid(id), critical ? TRUE : EMPTY, der(0x04, value));
 }
 
 /** basicConstraints of a CA, with a path length or without. */
@@ -59,17 +38,13 @@ export const SIGNER_USAGE = extension('2.5.29.15', true, bitString(7, 0x80));
 
 /** DER of a certificate with `fields`, signed by `issuerKeys`. */
 export function mintCertificate(fields: CertificateFields, issuerKeys: Keys): Uint8Array {
-  const { version, serial, algorithm, issuer, validity, subject, spki, extensions, extra } = fields;
-  const listed = der(0xa3, sequence(...extensions));
-  const tbs = sequence(version, serial, algorithm, issuer, validity, subject, spki, listed, extra);
-  const signature = sign(fields.hash, tbs, issuerKeys.privateKey);
-  return sequence(tbs, fields.outerAlgorithm ?? algorithm, der(0x03, Uint8Array.of(0), signature));
+  return writeCertificate(fields, issuerKeys.privateKey);
 }
 
 /** Fields of a plain certificate, valid for a day around `atMs`. */
 export function plainFields(subject: string, issuer: string, keys: Keys, atMs: number): CertificateFields {
   return {
-    version: der(0xa0, der(0x02, Uint8Array.of(2))),
+    version: X509_V3,
     serial: der(0x02, Uint8Array.of(1)),
     algorithm: ECDSA_SHA384,
     hash: 'sha384',

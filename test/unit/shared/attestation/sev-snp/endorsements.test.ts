@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import { certificateTableOf } from '#infra/emulator/sev-snp/certificate-table.ts';
-import { type AmdAuthority, type CrlContents, mintAmdCrl } from '#infra/emulator/sev-snp/hierarchy.ts';
+import { type AmdAuthority, type AmdCrl, mintAmdCrl } from '#infra/emulator/sev-snp/hierarchy.ts';
 import type { Claims } from '#shared/attestation/claims.ts';
 import type { Endorsement } from '#shared/attestation/evidence.ts';
 import { SNP_ENDORSEMENT_LIMITS } from '#shared/attestation/sev-snp/endorsements.ts';
@@ -40,7 +40,7 @@ describe('endorsements of an SNP report', () => {
   });
   const verify = (...endorsements: readonly Endorsement[]): Promise<Verification> =>
     verifySnpReport(report, endorsements, { anchors: [device.anchor], atMs: AT_MS, crypto: nodeCrypto });
-  const crl = (contents: Partial<CrlContents> = {}, issuer: AmdAuthority = device.hierarchy.ark): Endorsement =>
+  const crl = (contents: Partial<AmdCrl> = {}, issuer: AmdAuthority = device.hierarchy.ark): Endorsement =>
     list(mintAmdCrl(issuer, { validMs: CURRENT_MS, ...contents }));
 
   it('may come in any order', async () => {
@@ -184,7 +184,7 @@ describe('endorsements of an SNP report', () => {
 
     it('in the name of the root by another key are refused', async () => {
       const { asvk } = device.hierarchy;
-      const forged = crl({ bend: () => ({ signingKey: asvk.key }) });
+      const forged = crl({ signingKey: asvk.key });
       expect(codes(await verify(leaf, authority, root, forged))).to.deep.equal(['CRL_INVALID']);
     });
 

@@ -1,4 +1,5 @@
 import { expect } from 'chai';
+import { type CertificateFields, extension } from '#infra/emulator/certificate.ts';
 import { bitString, oid, sequence } from '#infra/emulator/der.ts';
 import type { Anchor } from '#shared/attestation/anchor.ts';
 import type { Endorsement } from '#shared/attestation/evidence.ts';
@@ -6,8 +7,6 @@ import { EMPTY, fromHex, toHex } from '#shared/bytes/bytes.ts';
 import { nodeCrypto } from '#shared/crypto/node.ts';
 import {
   authority,
-  type CertificateFields,
-  extension,
   type Keys,
   mintCertificate,
   NO_AUTHORITY,

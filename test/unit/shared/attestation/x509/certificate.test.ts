@@ -1,4 +1,5 @@
 import { expect } from 'chai';
+import { type CertificateFields, extension } from '#infra/emulator/certificate.ts';
 import { bitString, der, oid, sequence } from '#infra/emulator/der.ts';
 import { MalformedInput } from '#shared/attestation/malformed.ts';
 import { parseCertificate } from '#shared/attestation/x509/certificate.ts';
@@ -7,9 +8,7 @@ import { concat, EMPTY, toHex, utf8 } from '#shared/bytes/bytes.ts';
 import {
   AUTHORITY_USAGE,
   authority,
-  type CertificateFields,
   ECDSA_SHA256,
-  extension,
   mintCertificate,
   named,
   newKeys,

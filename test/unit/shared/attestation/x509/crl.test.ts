@@ -1,4 +1,6 @@
 import { expect } from 'chai';
+import { type CertificateFields, extension } from '#infra/emulator/certificate.ts';
+import { type CrlFields, revokedEntry } from '#infra/emulator/crl.ts';
 import { bitString, der, sequence, time } from '#infra/emulator/der.ts';
 import { MalformedInput } from '#shared/attestation/malformed.ts';
 import { parseCertificate } from '#shared/attestation/x509/certificate.ts';
@@ -8,16 +10,14 @@ import { nodeCrypto } from '#shared/crypto/node.ts';
 import {
   AUTHORITY_USAGE,
   authority,
-  type CertificateFields,
   ECDSA_SHA256,
-  extension,
   mintCertificate,
   named,
   newKeys,
   plainFields,
   withTrailing,
 } from '#test/fakes/tee/certificates.ts';
-import { type CrlFields, mintCrl, plainCrl, revokedEntry } from '#test/fakes/tee/crl.ts';
+import { mintCrl, plainCrl } from '#test/fakes/tee/crl.ts';
 
 const AT_MS = Date.parse('2026-01-02T12:00:00Z');
 const HALF_DAY_MS = 43_200_000;
@@ -32,10 +32,13 @@ const certified = (bend: Partial<CertificateFields> = {}) =>
 describe('revocation list parser', () => {
   it('reads a list with entries, reasons and a number', () => {
     const keyCompromise = extension('2.5.29.21', false, der(0x0a, Uint8Array.of(1)));
-    const revoked = sequence(revokedEntry('02', AT_MS, [keyCompromise]), revokedEntry('00ff', AT_MS));
+    const revoked = sequence(
+      revokedEntry(Uint8Array.of(2), AT_MS, [keyCompromise]),
+      revokedEntry(Uint8Array.of(0, 0xff), AT_MS),
+    );
     const crl = parseCrl(minted({ revoked }));
     expect([...crl.revoked]).to.deep.equal(['02', '00ff']);
-    expect(crl).to.include({ issuerText: 'CN=ca', number: '07' });
+    expect(crl).to.include({ issuerText: 'CN=ca', number: '01' });
     expect([crl.thisUpdateMs, crl.nextUpdateMs]).to.deep.equal([AT_MS - HALF_DAY_MS, AT_MS + HALF_DAY_MS]);
   });
 
@@ -52,12 +55,18 @@ describe('revocation list parser', () => {
     'an issuer that is no name': [{ issuer: Uint8Array.of(0x30, 0x01, 0x00) }, 'name'],
     'no next update': [{ nextUpdate: EMPTY }, 'certificate time'],
     'a next update before this one': [{ nextUpdate: time(AT_MS - HALF_DAY_MS - 1000) }, 'before this one'],
-    'a negative serial number': [{ revoked: sequence(revokedEntry('ff', AT_MS)) }, 'negative'],
-    'a serial number not in its shortest form': [{ revoked: sequence(revokedEntry('0001', AT_MS)) }, 'shortest'],
-    'a serial number that is too long': [{ revoked: sequence(revokedEntry('01'.repeat(22), AT_MS)) }, '22 octets'],
+    'a negative serial number': [{ revoked: sequence(revokedEntry(Uint8Array.of(0xff), AT_MS)) }, 'negative'],
+    'a serial number not in its shortest form': [
+      { revoked: sequence(revokedEntry(Uint8Array.of(0, 1), AT_MS)) },
+      'shortest',
+    ],
+    'a serial number that is too long': [
+      { revoked: sequence(revokedEntry(new Uint8Array(22).fill(1), AT_MS)) },
+      '22 octets',
+    ],
     'a serial number twice': [{ revoked: plainCrl('ca', AT_MS, ['02', '03', '02']).revoked }, 'twice'],
     'an entry of another authority': [
-      { revoked: sequence(revokedEntry('02', AT_MS, [extension('2.5.29.29', true, EMPTY)])) },
+      { revoked: sequence(revokedEntry(Uint8Array.of(2), AT_MS, [extension('2.5.29.29', true, EMPTY)])) },
       'critical extension 2.5.29.29',
     ],
     'an entry with more than it may hold': [

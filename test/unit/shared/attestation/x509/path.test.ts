@@ -1,4 +1,5 @@
 import { expect } from 'chai';
+import { extension } from '#infra/emulator/certificate.ts';
 import { der, oid, sequence, time } from '#infra/emulator/der.ts';
 import type { AllowedSignature } from '#shared/attestation/x509/algorithms.ts';
 import { type Certificate, parseCertificate } from '#shared/attestation/x509/certificate.ts';
@@ -10,7 +11,6 @@ import {
   authority,
   type Bend,
   ECDSA_SHA256,
-  extension,
   mintCertificate,
   mintChain,
   NO_AUTHORITY,
