@@ -9,18 +9,23 @@ export type JsonObject = Readonly<Record<string, unknown>>;
 /** No token or key set nests deeper; it bounds every walk over one. */
 export const JSON_DEPTH_MAX = 16;
 
+/** No token or key set holds more objects and arrays; each costs many times the two bytes that it takes to write one. */
+export const JSON_CONTAINERS_MAX = 1024;
+
 const QUOTE = 0x22;
 const BACKSLASH = 0x5c;
 const OPENERS: readonly number[] = [0x5b, 0x7b];
 const CLOSERS: readonly number[] = [0x5d, 0x7d];
 
 /**
- * Parses UTF-8 JSON that is one object: well-formed, no key twice in one object, at most {@link JSON_DEPTH_MAX} deep.
- * `what` names it in messages. Throws `MalformedInput`.
+ * Parses UTF-8 JSON that is one object: well-formed, no key twice in one object, at most {@link JSON_DEPTH_MAX} deep and
+ * of at most {@link JSON_CONTAINERS_MAX} objects and arrays. `what` names it in messages. Throws `MalformedInput`.
  */
 export function parseJsonObject(bytes: Uint8Array, what: string): JsonObject {
-  // Asked before anything is built, so that nesting costs nothing.
-  if (depthOf(bytes) > JSON_DEPTH_MAX) malformed(`${what} nests deeper than ${JSON_DEPTH_MAX}`);
+  // Asked before anything is built, so that brackets cost nothing.
+  const { depth, containers } = bracketsOf(bytes);
+  if (depth > JSON_DEPTH_MAX) malformed(`${what} nests deeper than ${JSON_DEPTH_MAX}`);
+  if (containers > JSON_CONTAINERS_MAX) malformed(`${what} holds over ${JSON_CONTAINERS_MAX} objects and arrays`);
   const value = decodeJson(Type.Unknown(), bytes, bytes.length);
   if (value === undefined) {
     const why = textOf(bytes) === undefined ? 'is not UTF-8' : 'is not JSON, or names a key twice';
@@ -66,18 +71,22 @@ export function textsOfMember(object: unknown, ...path: readonly string[]): read
   return values.filter((each) => typeof each === 'string');
 }
 
-/** How deep brackets nest outside strings, for bytes that may not be JSON at all. */
-function depthOf(bytes: Uint8Array): number {
+/** How deep brackets nest outside strings, and how many open, for bytes that may not be JSON at all. */
+function bracketsOf(bytes: Uint8Array): { readonly depth: number; readonly containers: number } {
+  let open = 0;
   let depth = 0;
-  let deepest = 0;
+  let containers = 0;
   let quoted = false;
   let escaped = false;
   for (const byte of bytes) {
     if (escaped) escaped = false;
     else if (byte === QUOTE) quoted = !quoted;
     else if (quoted) escaped = byte === BACKSLASH;
-    else if (OPENERS.includes(byte)) deepest = Math.max(deepest, ++depth);
-    else if (CLOSERS.includes(byte)) depth -= 1;
+    else if (CLOSERS.includes(byte)) open -= 1;
+    else if (OPENERS.includes(byte)) {
+      containers += 1;
+      depth = Math.max(depth, ++open);
+    }
   }
-  return deepest;
+  return { depth, containers };
 }

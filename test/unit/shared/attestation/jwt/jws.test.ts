@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import { base64Url } from '#infra/emulator/tokens/jws.ts';
 import { fromBase64Url } from '#shared/attestation/jwt/base64url.ts';
-import { JSON_DEPTH_MAX } from '#shared/attestation/jwt/json.ts';
+import { JSON_CONTAINERS_MAX, JSON_DEPTH_MAX } from '#shared/attestation/jwt/json.ts';
 import {
   allowedAlgorithm,
   JWS_ALGORITHMS,
@@ -119,6 +119,10 @@ describe('JWS compact serialization', () => {
     'a payload that is text': [compact(header, '"{}"'), 'payload is no JSON object'],
     'a payload that is null': [compact(header, 'null'), 'payload is no JSON object'],
     'bytes after the payload': [compact(header, '{} {}'), 'payload is not JSON'],
+    'more objects and arrays than any token has': [
+      compact(header, many(JSON_CONTAINERS_MAX + 1)),
+      'objects and arrays',
+    ],
     'a payload that nests too deep': [compact(header, nested(JSON_DEPTH_MAX)), 'nests deeper'],
   };
   for (const [name, [token, detail]] of Object.entries(refused)) {
@@ -144,6 +148,14 @@ describe('JWS compact serialization', () => {
     expect(payload).to.deep.equal({ a: `${'['.repeat(40)}"` });
   });
 
+  it('reads as many objects and arrays as the limit, and no bracket in a string for one', () => {
+    expect(parseJws(utf8(compact(header, many(JSON_CONTAINERS_MAX)))).payload['a']).to.have.lengthOf(
+      JSON_CONTAINERS_MAX - 2,
+    );
+    const text = '{['.repeat(JSON_CONTAINERS_MAX);
+    expect(parseJws(utf8(compact(header, JSON.stringify({ text })))).payload).to.deep.equal({ text });
+  });
+
   it('reads as deep as the limit', () => {
     expect(() => parseJws(utf8(compact(header, nested(JSON_DEPTH_MAX - 1))))).not.to.throw();
   });
@@ -152,6 +164,11 @@ describe('JWS compact serialization', () => {
 /** An object with `depth` arrays in it, one in the other. */
 function nested(depth: number): string {
   return `{"a":${'['.repeat(depth)}${']'.repeat(depth)}}`;
+}
+
+/** An object with an array of empty objects, `count` objects and arrays in all. */
+function many(count: number): string {
+  return `{"a":[${Array.from({ length: count - 2 }, () => '{}').join()}]}`;
 }
 
 function compact(header: string, payload: string): string {
