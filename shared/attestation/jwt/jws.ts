@@ -1,5 +1,6 @@
 import { textOf } from '../../bytes/bytes.ts';
 import type { CertificateSignature } from '../../crypto/port.ts';
+import { EVIDENCE_LIMITS } from '../evidence.ts';
 import { malformed } from '../malformed.ts';
 import { fromBase64Url } from './base64url.ts';
 import type { JsonObject } from './json.ts';
@@ -16,8 +17,8 @@ export interface Jws {
   readonly signature: Uint8Array;
 }
 
-/** No issuer's token comes near, certificate chain included. */
-export const TOKEN_BYTES_MAX = 32 * 1024;
+/** Tokens with a certificate chain have some 12 KiB, those with the event log of a guest up to all that evidence may. */
+export const TOKEN_BYTES_MAX: number = EVIDENCE_LIMITS.documentBytes;
 
 /** Algorithms that a profile may allow. `none` and HMAC are not among them: a public key is never a secret. */
 export type JwsAlgorithm = 'RS256' | 'PS384' | 'ES256' | 'ES384';

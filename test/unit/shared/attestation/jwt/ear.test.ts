@@ -115,6 +115,23 @@ describe('EAT attestation result', () => {
     expect((await claimsOf(withSubmods(snp))).measurements).to.deep.equal({ LAUNCH_MEASUREMENT: '33'.repeat(48) });
   });
 
+  it("takes a trust domain's event log with its evidence, as Confidential Containers have it", async () => {
+    // As long as those of a guest whose boot loader measures what it loads.
+    const event = {
+      type_name: 'EV_IPL',
+      index: 2,
+      digests: [{ alg: 'SHA-384', digest: '44'.repeat(48) }],
+      event: 'A'.repeat(400),
+    };
+    const evidence = {
+      tdx: { uefi_event_logs: Array.from({ length: 64 }, () => event) },
+      report_data: 'ab'.repeat(64),
+    };
+    expect(toHex((await claimsOf(withSubmods(appraisal({ [EVIDENCE]: evidence })))).reportData)).to.equal(
+      'ab'.repeat(64),
+    );
+  });
+
   it('states nothing on which its submodules contradict each other', async () => {
     const of = (digit: string, policy: string): Json =>
       appraisal({
