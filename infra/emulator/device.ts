@@ -1,7 +1,7 @@
 import type { Platform } from '#shared/attestation/platforms.ts';
 import type { AppraisalPolicy } from '#shared/attestation/policy.ts';
 import type { Measured } from './measured.ts';
-import type { Surroundings } from './pki.ts';
+import type { Surroundings } from './surroundings.ts';
 
 /** What a device is made of: where it keeps its keys, what it has measured. */
 export interface DevicePlace {

@@ -9,8 +9,8 @@ import { assert, Fault } from '#shared/fault/fault.ts';
 import type { EmulatedDevice } from './device.ts';
 import { DEFAULT_PLATFORM, deviceMaker } from './devices/table.ts';
 import { digestsOf } from './measured.ts';
-import type { Surroundings } from './pki.ts';
 import { type EnclavePermissions, type EnclaveProcess, spawnEnclave, supervise } from './supervise.ts';
+import type { Surroundings } from './surroundings.ts';
 
 /** What to launch, and where. */
 export interface LaunchOptions {

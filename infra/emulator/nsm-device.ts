@@ -1,8 +1,10 @@
 import { type CborItem, decodeCbor } from '#shared/attestation/cbor/decode.ts';
 import { type CborInput, encodeCbor } from '#shared/attestation/cbor/encode.ts';
+import type { EmulatorRoot } from './certify.ts';
 import { mintDocument } from './document.ts';
-import { type Chain, type EmulatorRoot, issueChain, type Surroundings } from './pki.ts';
+import { type Chain, issueChain } from './pki.ts';
 import { PCR_COUNT } from './registers.ts';
+import type { Surroundings } from './surroundings.ts';
 
 /** Errors of the NSM API that the emulator gives. */
 export type NsmError = 'InvalidArgument' | 'InvalidOperation' | 'InputTooLarge';

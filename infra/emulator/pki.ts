@@ -1,20 +1,17 @@
 import 'reflect-metadata';
-import { createHash, webcrypto } from 'node:crypto';
+import { webcrypto } from 'node:crypto';
 import * as x509 from '@peculiar/x509';
-import { toHex } from '#shared/bytes/bytes.ts';
-
-/** Time and randomness of the emulator, given by its caller so that a test can fix both. */
-export interface Surroundings {
-  /** Milliseconds since 1970. */
-  readonly now: () => number;
-  readonly randomBytes: (count: number) => Uint8Array;
-}
-
-/** A certificate with the key that it certifies. */
-export interface Certified {
-  readonly certificate: x509.X509Certificate;
-  readonly keys: webcrypto.CryptoKeyPair;
-}
+import {
+  type Certified,
+  certify,
+  derOf,
+  type EmulatorRoot,
+  nameAround,
+  newEcKeys,
+  serialNumber,
+  withFingerprint,
+} from './certify.ts';
+import type { Surroundings } from './surroundings.ts';
 
 /** The chain of one emulated instance: what a document carries, and the key that signs it. */
 export interface Chain {
@@ -49,44 +46,27 @@ const INSTANCE_VALID_MS = DAY_MS;
 /** What AWS gives a leaf: three hours, of which a little lies in the past. */
 export const LEAF_VALID_MS = 3 * HOUR_MS;
 const CLOCK_SKEW_MS = 5 * 60_000;
-const SERIAL_BYTES = 16;
-
-const ROOT_NAME = 'CN=EMULATED nitro-enclaves root, O=EMULATED, OU=Cloister emulator - no hardware, C=ZZ';
-const ZONAL_NAME = 'CN=EMULATED zonal.nitro-enclaves, O=EMULATED, OU=Cloister emulator - no hardware, C=ZZ';
-
-/** The root of this machine's emulator. */
-export interface EmulatorRoot extends Certified {
-  /** SHA-256 of the DER certificate, lower-case hex: what a policy names to accept this root. */
-  readonly sha256: string;
-}
+const ROOT_NAME = nameAround('EMULATED nitro-enclaves root');
 
 /** A new self-signed P-384 root. */
 export async function createRoot(surroundings: Surroundings): Promise<EmulatorRoot> {
-  const keys = await generateKeys();
+  const keys = await newEcKeys(SIGNING.namedCurve);
   const nowMs = surroundings.now();
-  const certificate = await x509.X509CertificateGenerator.createSelfSigned(
-    {
-      serialNumber: serial(surroundings),
-      name: ROOT_NAME,
-      notBefore: new Date(nowMs - HOUR_MS),
-      notAfter: new Date(nowMs + ROOT_VALID_MS),
-      signingAlgorithm: SIGNING,
-      keys,
-      extensions: [
-        new x509.BasicConstraintsExtension(true, undefined, true),
-        await x509.SubjectKeyIdentifierExtension.create(keys.publicKey, false, webcrypto),
-        new x509.KeyUsagesExtension(AUTHORITY_USAGES, true),
-      ],
-    },
-    webcrypto,
-  );
+  const certificate = await certify({
+    subject: ROOT_NAME,
+    issuer: ROOT_NAME,
+    serial: serialNumber(surroundings),
+    validMs: [nowMs - HOUR_MS, nowMs + ROOT_VALID_MS],
+    extensions: [
+      new x509.BasicConstraintsExtension(true, undefined, true),
+      await x509.SubjectKeyIdentifierExtension.create(keys.publicKey, false, webcrypto),
+      new x509.KeyUsagesExtension(AUTHORITY_USAGES, true),
+    ],
+    publicKey: keys.publicKey,
+    signingKey: keys.privateKey,
+    signing: SIGNING,
+  });
   return withFingerprint({ certificate, keys });
-}
-
-/** `root` with its fingerprint. */
-export function withFingerprint(root: Certified): EmulatorRoot {
-  const sha256 = createHash('sha256').update(new Uint8Array(root.certificate.rawData)).digest('hex');
-  return { ...root, sha256 };
 }
 
 /** Zonal and instance intermediates and a leaf under `root`, all with fresh keys. */
@@ -97,18 +77,18 @@ export async function issueChain(
 ): Promise<Chain> {
   const isCa = options.intermediatesAreCa ?? true;
   const zonal = await issue(root, surroundings, {
-    name: ZONAL_NAME,
+    name: 'zonal.nitro-enclaves',
     validMs: [options.atMs - HOUR_MS, options.atMs + ZONAL_VALID_MS],
     extensions: authority(isCa, options.zonalPathLength ?? 1),
   });
   const instance = await issue(zonal, surroundings, {
-    name: subject(`${options.moduleId.split('-enc')[0]}.nitro-enclaves`),
+    name: `${options.moduleId.split('-enc')[0]}.nitro-enclaves`,
     validMs: [options.atMs - HOUR_MS, options.atMs + INSTANCE_VALID_MS],
     extensions: authority(isCa, 0),
   });
   const notAfterMs = options.atMs - CLOCK_SKEW_MS + (options.leafValidMs ?? LEAF_VALID_MS);
   const leaf = await issue(instance, surroundings, {
-    name: subject(`${options.moduleId}.nitro-enclaves`),
+    name: `${options.moduleId}.nitro-enclaves`,
     validMs: [options.atMs - CLOCK_SKEW_MS, notAfterMs],
     extensions: [new x509.BasicConstraintsExtension(false, undefined, true), new x509.KeyUsagesExtension(LEAF_USAGES)],
   });
@@ -121,6 +101,7 @@ export async function issueChain(
 }
 
 interface Issued {
+  /** Common name, without what says that it is emulated. */
   readonly name: string;
   /** Not before, not after; milliseconds since 1970. */
   readonly validMs: readonly [number, number];
@@ -139,43 +120,20 @@ function authority(isCa: boolean, pathLength: number): readonly x509.Extension[]
 }
 
 async function issue(issuer: Certified, surroundings: Surroundings, issued: Issued): Promise<Certified> {
-  const keys = await generateKeys();
-  const certificate = await x509.X509CertificateGenerator.create(
-    {
-      serialNumber: serial(surroundings),
-      subject: issued.name,
-      issuer: issuer.certificate.subjectName,
-      notBefore: new Date(issued.validMs[0]),
-      notAfter: new Date(issued.validMs[1]),
-      signingAlgorithm: SIGNING,
-      publicKey: keys.publicKey,
-      signingKey: issuer.keys.privateKey,
-      extensions: [
-        ...issued.extensions,
-        await x509.AuthorityKeyIdentifierExtension.create(issuer.keys.publicKey, false, webcrypto),
-        await x509.SubjectKeyIdentifierExtension.create(keys.publicKey, false, webcrypto),
-      ],
-    },
-    webcrypto,
-  );
+  const keys = await newEcKeys(SIGNING.namedCurve);
+  const certificate = await certify({
+    subject: nameAround(`EMULATED ${issued.name}`),
+    issuer: issuer.certificate.subject,
+    serial: serialNumber(surroundings),
+    validMs: issued.validMs,
+    extensions: [
+      ...issued.extensions,
+      await x509.AuthorityKeyIdentifierExtension.create(issuer.keys.publicKey, false, webcrypto),
+      await x509.SubjectKeyIdentifierExtension.create(keys.publicKey, false, webcrypto),
+    ],
+    publicKey: keys.publicKey,
+    signingKey: issuer.keys.privateKey,
+    signing: SIGNING,
+  });
   return { certificate, keys };
-}
-
-function subject(commonName: string): string {
-  return `CN=EMULATED ${commonName}, O=EMULATED, OU=Cloister emulator - no hardware, C=ZZ`;
-}
-
-function derOf(certified: Certified): Uint8Array {
-  return new Uint8Array(certified.certificate.rawData);
-}
-
-function generateKeys(): Promise<webcrypto.CryptoKeyPair> {
-  return webcrypto.subtle.generateKey(SIGNING, true, ['sign', 'verify']);
-}
-
-/** A positive serial number: RFC 5280 section 4.1.2.2 wants at most 20 bytes and the top bit clear. */
-function serial(surroundings: Surroundings): string {
-  const bytes = surroundings.randomBytes(SERIAL_BYTES);
-  bytes[0] = ((bytes[0] ?? 0) & 0x7f) | 0x40;
-  return toHex(bytes);
 }

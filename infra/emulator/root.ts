@@ -3,8 +3,10 @@ import { webcrypto } from 'node:crypto';
 import { join } from 'node:path';
 import * as x509 from '@peculiar/x509';
 import { Fault } from '#shared/fault/fault.ts';
+import { type EmulatorRoot, withFingerprint } from './certify.ts';
 import { keptSecret, replaceFile } from './kept-file.ts';
-import { createRoot, type EmulatorRoot, SIGNING, type Surroundings, withFingerprint } from './pki.ts';
+import { createRoot, SIGNING } from './pki.ts';
+import type { Surroundings } from './surroundings.ts';
 
 /** A vendor's root as it is kept. */
 export interface KeptRoot {

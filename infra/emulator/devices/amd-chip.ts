@@ -1,8 +1,8 @@
 import type { Endorsement } from '#shared/attestation/evidence.ts';
-import type { Surroundings } from '../pki.ts';
 import type { SnpChip } from '../sev-snp/chip.ts';
 import { type AmdHierarchy, mintAmdCrl } from '../sev-snp/hierarchy.ts';
 import { loadOrCreateAmdHierarchy } from '../sev-snp/kept-hierarchy.ts';
+import type { Surroundings } from '../surroundings.ts';
 
 const HOUR_MS = 3_600_000;
 const CRL_VALID_MS = 30 * 24 * HOUR_MS;

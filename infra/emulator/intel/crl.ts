@@ -1,9 +1,10 @@
+import 'reflect-metadata';
 import { KeyObject, type webcrypto } from 'node:crypto';
 import * as x509 from '@peculiar/x509';
 import { EMPTY, fromHex } from '#shared/bytes/bytes.ts';
+import type { Certified } from '../certify.ts';
 import { crlFields, writeCrl } from '../crl.ts';
 import { oid, sequence } from '../der.ts';
-import type { Certified } from '../pki.ts';
 
 /** What a revocation list of Intel is to say. */
 export interface IntelCrl {

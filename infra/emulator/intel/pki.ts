@@ -1,8 +1,16 @@
 import 'reflect-metadata';
-import { webcrypto } from 'node:crypto';
 import * as x509 from '@peculiar/x509';
-import { toHex } from '#shared/bytes/bytes.ts';
-import { type Certified, type EmulatorRoot, type Surroundings, withFingerprint } from '../pki.ts';
+import {
+  type CertificateContents,
+  type Certified,
+  certify,
+  type EmulatorRoot,
+  nameAround,
+  newEcKeys,
+  serialNumber,
+  withFingerprint,
+} from '../certify.ts';
+import type { Surroundings } from '../surroundings.ts';
 import { type PckFields, SGX_EXTENSION, sgxExtensionValue } from './sgx-extension.ts';
 
 /** Every key and signature of Intel's hierarchy: ECDSA on P-256 with SHA-256. */
@@ -12,18 +20,9 @@ export const INTEL_SIGNING = { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-25
 export type CertificateRole = 'root' | 'authority' | 'tcbSigning' | 'pck';
 
 /** What a certificate states. Each field can be bent. */
-export interface IntelCertificate {
-  /** Distinguished names in the notation of RFC 4514, the least significant part first. */
-  readonly subject: string;
-  readonly issuer: string;
-  /** Hexadecimal. */
-  readonly serial: string;
-  /** Not before, not after; milliseconds since 1970. */
-  readonly validMs: readonly [number, number];
-  readonly extensions: readonly x509.Extension[];
+export interface IntelCertificate extends Omit<CertificateContents, 'publicKey' | 'signing'> {
+  /** Curve of the key that is certified. */
   readonly namedCurve: string;
-  /** Signs in the place of the issuer's key. */
-  readonly signingKey: webcrypto.CryptoKey;
 }
 
 /** How a test bends certificates before they are signed. */
@@ -50,13 +49,14 @@ export interface IntelPki {
 
 const DAY_MS = 86_400_000;
 const YEAR_MS = 365 * DAY_MS;
-const SERIAL_BYTES = 20;
-const EMULATED = 'O=EMULATED, OU=Cloister emulator - no hardware, C=ZZ';
-const ROOT_NAME = `CN=EMULATED Intel SGX Root CA, ${EMULATED}`;
 
 /** A new root for emulated Intel platforms, for 30 years. */
 export async function createIntelRoot({ surroundings, bends }: IntelPkiOptions): Promise<EmulatorRoot> {
-  const subject = { name: ROOT_NAME, validMs: 30 * YEAR_MS, extensions: authorityExtensions(1) };
+  const subject = {
+    commonName: 'EMULATED Intel SGX Root CA',
+    validMs: 30 * YEAR_MS,
+    extensions: authorityExtensions(1),
+  };
   return withFingerprint(await issue(undefined, subject, { surroundings, bend: bends?.root }));
 }
 
@@ -66,12 +66,12 @@ export async function createIntelPki(options: IntelPkiOptions): Promise<IntelPki
   const root = options.root ?? (await createIntelRoot(options));
   const authority = await issue(
     root,
-    { name: `CN=Intel SGX PCK ${kind} CA, ${EMULATED}`, validMs: 15 * YEAR_MS, extensions: authorityExtensions(0) },
+    { commonName: `Intel SGX PCK ${kind} CA`, validMs: 15 * YEAR_MS, extensions: authorityExtensions(0) },
     { surroundings, bend: bends?.authority },
   );
   const tcbSigning = await issue(
     root,
-    { name: `CN=Intel SGX TCB Signing, ${EMULATED}`, validMs: 7 * YEAR_MS, extensions: signerExtensions() },
+    { commonName: 'Intel SGX TCB Signing', validMs: 7 * YEAR_MS, extensions: signerExtensions() },
     { surroundings, bend: bends?.tcbSigning },
   );
   return { root, authority, tcbSigning };
@@ -84,7 +84,7 @@ export function issuePck(
   { surroundings, bends }: Pick<IntelPkiOptions, 'surroundings' | 'bends'>,
 ): Promise<Certified> {
   const extensions = [...signerExtensions(), sgxExtension(fields)];
-  const subject = { name: `CN=Intel SGX PCK Certificate, ${EMULATED}`, validMs: 7 * YEAR_MS, extensions };
+  const subject = { commonName: 'Intel SGX PCK Certificate', validMs: 7 * YEAR_MS, extensions };
   return issue(authority, subject, { surroundings, bend: bends?.pck });
 }
 
@@ -93,18 +93,13 @@ export function sgxExtension(fields: PckFields): x509.Extension {
   return new x509.Extension(SGX_EXTENSION, false, Uint8Array.from(sgxExtensionValue(fields)));
 }
 
-/** DER of a certificate. */
-export function derOf({ certificate }: Certified): Uint8Array {
-  return new Uint8Array(certificate.rawData);
-}
-
 /** PEM of certificates in the given order, as Intel writes chains: one after the other, each with its line end. */
 export function pemOf(...chain: readonly Certified[]): string {
   return chain.map(({ certificate }) => `${certificate.toString('pem')}\n`).join('');
 }
 
 interface Subject {
-  readonly name: string;
+  readonly commonName: string;
   readonly validMs: number;
   readonly extensions: readonly x509.Extension[];
 }
@@ -121,32 +116,20 @@ async function issue(
   { surroundings, bend }: Bent,
 ): Promise<Certified> {
   const nowMs = surroundings.now();
-  const own = await generateKeys(INTEL_SIGNING.namedCurve);
+  const name = nameAround(subject.commonName);
+  const own = await newEcKeys(INTEL_SIGNING.namedCurve);
   const plain: IntelCertificate = {
-    subject: subject.name,
-    issuer: issuer?.certificate.subject ?? subject.name,
-    serial: serial(surroundings),
+    subject: name,
+    issuer: issuer?.certificate.subject ?? name,
+    serial: serialNumber(surroundings),
     validMs: [nowMs - DAY_MS, nowMs + subject.validMs],
     extensions: subject.extensions,
     namedCurve: INTEL_SIGNING.namedCurve,
     signingKey: (issuer?.keys ?? own).privateKey,
   };
   const fields = { ...plain, ...bend?.(plain) };
-  const keys = fields.namedCurve === plain.namedCurve ? own : await generateKeys(fields.namedCurve);
-  const certificate = await x509.X509CertificateGenerator.create(
-    {
-      serialNumber: fields.serial,
-      subject: fields.subject,
-      issuer: fields.issuer,
-      notBefore: new Date(fields.validMs[0]),
-      notAfter: new Date(fields.validMs[1]),
-      signingAlgorithm: INTEL_SIGNING,
-      publicKey: keys.publicKey,
-      signingKey: fields.signingKey,
-      extensions: [...fields.extensions],
-    },
-    webcrypto,
-  );
+  const keys = fields.namedCurve === plain.namedCurve ? own : await newEcKeys(fields.namedCurve);
+  const certificate = await certify({ ...fields, publicKey: keys.publicKey, signing: INTEL_SIGNING });
   return { certificate, keys };
 }
 
@@ -158,15 +141,4 @@ function authorityExtensions(pathLength: number): readonly x509.Extension[] {
 function signerExtensions(): readonly x509.Extension[] {
   const usages = x509.KeyUsageFlags.digitalSignature | x509.KeyUsageFlags.nonRepudiation;
   return [new x509.BasicConstraintsExtension(false, undefined, true), new x509.KeyUsagesExtension(usages, true)];
-}
-
-function generateKeys(namedCurve: string): Promise<webcrypto.CryptoKeyPair> {
-  return webcrypto.subtle.generateKey({ name: 'ECDSA', namedCurve }, true, ['sign', 'verify']);
-}
-
-/** A positive serial number: RFC 5280 section 4.1.2.2 wants at most 20 bytes and the top bit clear. */
-function serial(surroundings: Surroundings): string {
-  const bytes = surroundings.randomBytes(SERIAL_BYTES);
-  bytes[0] = ((bytes[0] ?? 0) & 0x7f) | 0x40;
-  return toHex(bytes);
 }

@@ -1,7 +1,7 @@
 import { createHash, webcrypto } from 'node:crypto';
 import type { SgxReportBody } from '#shared/attestation/dcap/sgx-report.ts';
 import { concat, EMPTY, utf8 } from '#shared/bytes/bytes.ts';
-import type { Certified } from '../pki.ts';
+import type { Certified } from '../certify.ts';
 import { INTEL_SIGNING, type IntelPki, type IntelPkiOptions, issuePck, pemOf } from './pki.ts';
 import { sgxReport, u16, u32 } from './report.ts';
 import type { PckFields } from './sgx-extension.ts';

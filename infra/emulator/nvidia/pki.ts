@@ -1,10 +1,11 @@
 import 'reflect-metadata';
-import { createHash, KeyObject, webcrypto } from 'node:crypto';
+import { KeyObject, webcrypto } from 'node:crypto';
 import * as x509 from '@peculiar/x509';
 import type { Endorsement } from '#shared/attestation/evidence.ts';
-import { toHex } from '#shared/bytes/bytes.ts';
+import { type Certified, certify, derOf, fingerprintOf, nameAround, newEcKeys, serialNumber } from '../certify.ts';
 import { der, oid, sequence } from '../der.ts';
-import { type Certified, SIGNING, type Surroundings } from '../pki.ts';
+import { SIGNING } from '../pki.ts';
+import type { Surroundings } from '../surroundings.ts';
 
 /** The chain of an emulated GPU, and the key that signs its reports. */
 export interface DeviceChain {
@@ -29,12 +30,10 @@ export interface DeviceChainOptions {
 }
 
 /** "Without end", RFC 5280 section 4.1.2.5. */
-const NO_END = new Date('9999-12-31T23:59:59Z');
+const NO_END_MS = Date.parse('9999-12-31T23:59:59Z');
 const DAY_MS = 86_400_000;
-const SERIAL_BYTES = 16;
 const COMPOSITE_DEVICE_ID = '2.23.133.5.4.1';
 const SHA384 = '2.16.840.1.101.3.4.2.2';
-const ORGANIZATION = 'O=EMULATED, OU=Cloister emulator - no hardware, C=ZZ';
 const AUTHORITY = [
   new x509.BasicConstraintsExtension(true, undefined, true),
   new x509.KeyUsagesExtension(x509.KeyUsageFlags.keyCertSign | x509.KeyUsageFlags.cRLSign, true),
@@ -43,25 +42,27 @@ const AUTHORITY = [
 /** A device under a root of its own, with one authority between them. */
 export async function newDeviceChain(options: DeviceChainOptions, surroundings: Surroundings): Promise<DeviceChain> {
   const { curve = 'P-384', commonName = 'GH100 EMULATED GSP FMC LF', notAfterMs } = options;
-  const root = await certify(undefined, surroundings, {
-    name: 'EMULATED NVIDIA Device Identity CA',
+  const root = await issue(undefined, surroundings, {
+    commonName: 'EMULATED NVIDIA Device Identity CA',
     extensions: AUTHORITY,
   });
-  const identity = await certify(root, surroundings, { name: 'EMULATED NVIDIA GH100 Identity', extensions: AUTHORITY });
-  const keys = await newKeys(curve);
-  const device = await certify(identity, surroundings, {
-    name: commonName,
+  const identity = await issue(root, surroundings, {
+    commonName: 'EMULATED NVIDIA GH100 Identity',
+    extensions: AUTHORITY,
+  });
+  const keys = await newEcKeys(curve);
+  const device = await issue(identity, surroundings, {
+    commonName,
     keys,
-    ...(notAfterMs === undefined ? {} : { notAfter: new Date(notAfterMs) }),
+    ...(notAfterMs === undefined ? {} : { notAfterMs }),
     extensions: [
       new x509.KeyUsagesExtension(x509.KeyUsageFlags.digitalSignature, true),
       ...(await firmwareExtension(keys, options)),
     ],
   });
-  const chain = [device, identity, root].map(({ certificate }) => new Uint8Array(certificate.rawData));
   return {
-    endorsements: chain.map((bytes) => ({ kind: 'certificate', bytes })),
-    sha256: createHash('sha256').update(new Uint8Array(root.certificate.rawData)).digest('hex'),
+    endorsements: [device, identity, root].map((each) => ({ kind: 'certificate', bytes: derOf(each) })),
+    sha256: fingerprintOf(root),
     deviceKey: KeyObject.from(keys.privateKey),
   };
 }
@@ -79,38 +80,28 @@ async function firmwareExtension(
 }
 
 interface Wanted {
-  readonly name: string;
+  readonly commonName: string;
   readonly extensions: readonly x509.Extension[];
   readonly keys?: webcrypto.CryptoKeyPair;
-  readonly notAfter?: Date;
+  readonly notAfterMs?: number;
 }
 
-async function certify(
+async function issue(
   issuer: Certified | undefined,
-  { now, randomBytes }: Surroundings,
-  { name, extensions, keys: own, notAfter = NO_END }: Wanted,
+  surroundings: Surroundings,
+  { commonName, extensions, keys: own, notAfterMs = NO_END_MS }: Wanted,
 ): Promise<Certified> {
-  const keys = own ?? (await newKeys('P-384'));
-  const serial = randomBytes(SERIAL_BYTES);
-  serial[0] = ((serial[0] ?? 0) & 0x7f) | 0x40;
-  const subject = `CN=${name}, ${ORGANIZATION}`;
-  const certificate = await x509.X509CertificateGenerator.create(
-    {
-      serialNumber: toHex(serial),
-      subject,
-      issuer: issuer?.certificate.subject ?? subject,
-      notBefore: new Date(now() - DAY_MS),
-      notAfter,
-      signingAlgorithm: SIGNING,
-      publicKey: keys.publicKey,
-      signingKey: issuer?.keys.privateKey ?? keys.privateKey,
-      extensions: [...extensions],
-    },
-    webcrypto,
-  );
+  const keys = own ?? (await newEcKeys('P-384'));
+  const subject = nameAround(commonName);
+  const certificate = await certify({
+    subject,
+    issuer: issuer?.certificate.subject ?? subject,
+    serial: serialNumber(surroundings),
+    validMs: [surroundings.now() - DAY_MS, notAfterMs],
+    extensions,
+    publicKey: keys.publicKey,
+    signingKey: (issuer?.keys ?? keys).privateKey,
+    signing: SIGNING,
+  });
   return { certificate, keys };
-}
-
-function newKeys(namedCurve: string): Promise<webcrypto.CryptoKeyPair> {
-  return webcrypto.subtle.generateKey({ name: 'ECDSA', namedCurve }, true, ['sign', 'verify']);
 }

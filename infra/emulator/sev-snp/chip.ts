@@ -5,7 +5,7 @@ import type { SnpProduct } from '#shared/attestation/sev-snp/product.ts';
 import { type Tcb, tcbLayout } from '#shared/attestation/sev-snp/tcb.ts';
 import { utf8 } from '#shared/bytes/bytes.ts';
 import { der } from '../der.ts';
-import type { Surroundings } from '../pki.ts';
+import type { Surroundings } from '../surroundings.ts';
 import {
   AMD_SIGNING,
   type AmdCertificate,

@@ -3,7 +3,7 @@ import { promisify } from 'node:util';
 import type { SnpProduct } from '#shared/attestation/sev-snp/product.ts';
 import { toHex } from '#shared/bytes/bytes.ts';
 import { crlFields, writeCrl } from '../crl.ts';
-import type { Surroundings } from '../pki.ts';
+import type { Surroundings } from '../surroundings.ts';
 import {
   AMD_SIGNING,
   type AmdCertificate,

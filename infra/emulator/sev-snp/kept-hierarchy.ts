@@ -5,7 +5,7 @@ import type { SnpProduct } from '#shared/attestation/sev-snp/product.ts';
 import { parseCertificate } from '#shared/attestation/x509/certificate.ts';
 import { Fault } from '#shared/fault/fault.ts';
 import { keptSecret, replaceFile } from '../kept-file.ts';
-import type { Surroundings } from '../pki.ts';
+import type { Surroundings } from '../surroundings.ts';
 import {
   type AmdAuthority,
   type AmdHierarchy,

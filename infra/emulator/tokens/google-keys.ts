@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import * as x509 from '@peculiar/x509';
 import { Fault } from '#shared/fault/fault.ts';
 import { keptSecret } from '../kept-file.ts';
-import type { Surroundings } from '../pki.ts';
+import type { Surroundings } from '../surroundings.ts';
 import { createGooglePki, type GooglePki, googlePki, RSA } from './google-pki.ts';
 
 const KEY_FILE = 'confidential-space.pem';

@@ -1,8 +1,8 @@
 import 'reflect-metadata';
-import { createHash, KeyObject, webcrypto } from 'node:crypto';
+import { KeyObject, webcrypto } from 'node:crypto';
 import * as x509 from '@peculiar/x509';
-import { toHex } from '#shared/bytes/bytes.ts';
-import type { Surroundings } from '../pki.ts';
+import { certify, derOf, fingerprintOf, nameAround, serialNumber } from '../certify.ts';
+import type { Surroundings } from '../surroundings.ts';
 import type { TokenKey } from './jws.ts';
 
 /** The keys of an emulated Confidential Space PKI, and the certificate of its root. */
@@ -48,31 +48,28 @@ const ROOT_VALID_MS = 10 * 365 * DAY_MS;
 const INTERMEDIATE_VALID_MS = 3 * 365 * DAY_MS;
 const LEAF_VALID_MS = 60 * DAY_MS;
 const CLOCK_SKEW_MS = 5 * 60_000;
-const SERIAL_BYTES = 16;
 const AUTHORITY_USAGE = x509.KeyUsageFlags.keyCertSign | x509.KeyUsageFlags.cRLSign;
 
 /** New keys and a new root. */
 export async function createGooglePki(surroundings: Surroundings): Promise<GooglePki> {
   const [root, intermediate, leaf] = await Promise.all([newKeys(), newKeys(), newKeys()]);
   const nowMs = surroundings.now();
-  const certificate = await x509.X509CertificateGenerator.createSelfSigned(
-    {
-      serialNumber: serial(surroundings),
-      name: nameOf('root'),
-      notBefore: new Date(nowMs - DAY_MS),
-      notAfter: new Date(nowMs + ROOT_VALID_MS),
-      signingAlgorithm: RSA,
-      keys: root,
-      extensions: [...authority(), await x509.SubjectKeyIdentifierExtension.create(root.publicKey, false, webcrypto)],
-    },
-    webcrypto,
-  );
+  const certificate = await certify({
+    subject: nameOf('root'),
+    issuer: nameOf('root'),
+    serial: serialNumber(surroundings),
+    validMs: [nowMs - DAY_MS, nowMs + ROOT_VALID_MS],
+    extensions: [...authority(), await x509.SubjectKeyIdentifierExtension.create(root.publicKey, false, webcrypto)],
+    publicKey: root.publicKey,
+    signingKey: root.privateKey,
+    signing: RSA,
+  });
   return googlePki(certificate, { root, intermediate, leaf });
 }
 
 /** The PKI of a root and its keys. */
 export function googlePki(root: x509.X509Certificate, keys: GooglePki['keys']): GooglePki {
-  return { root, sha256: createHash('sha256').update(derOf(root)).digest('hex'), keys };
+  return { root, sha256: fingerprintOf({ certificate: root }), keys };
 }
 
 /** Fresh certificates of the intermediate and the leaf under the root of `pki`. */
@@ -101,7 +98,7 @@ export async function issueGoogleChain(
     hash: leafHash,
   });
   return {
-    certificates: [leaf, intermediate, pki.root].map(derOf),
+    certificates: [leaf, intermediate, pki.root].map((certificate) => derOf({ certificate })),
     signer: {
       algorithm: 'RS256',
       privateKey: KeyObject.from(keys.leaf.privateKey),
@@ -127,20 +124,16 @@ async function issue(
   // A key of WebCrypto is bound to one hash.
   const algorithm = { ...RSA, hash: issued.hash };
   const signingKey = KeyObject.from(issuer.privateKey).toCryptoKey(algorithm, true, ['sign']);
-  return x509.X509CertificateGenerator.create(
-    {
-      serialNumber: serial(surroundings),
-      subject: nameOf(issued.names[0]),
-      issuer: nameOf(issued.names[1]),
-      notBefore: new Date(issued.validMs[0]),
-      notAfter: new Date(issued.validMs[1]),
-      signingAlgorithm: algorithm,
-      publicKey: issued.publicKey,
-      signingKey,
-      extensions: [...issued.extensions],
-    },
-    webcrypto,
-  );
+  return certify({
+    subject: nameOf(issued.names[0]),
+    issuer: nameOf(issued.names[1]),
+    serial: serialNumber(surroundings),
+    validMs: issued.validMs,
+    extensions: issued.extensions,
+    publicKey: issued.publicKey,
+    signingKey,
+    signing: algorithm,
+  });
 }
 
 function authority(): readonly x509.Extension[] {
@@ -151,20 +144,9 @@ function authority(): readonly x509.Extension[] {
 }
 
 function nameOf(place: Place): string {
-  return `CN=EMULATED Confidential Space ${place}, O=EMULATED, OU=Cloister emulator - no hardware, C=ZZ`;
+  return nameAround(`EMULATED Confidential Space ${place}`);
 }
 
 function newKeys(): Promise<webcrypto.CryptoKeyPair> {
   return webcrypto.subtle.generateKey(RSA, true, ['sign', 'verify']);
-}
-
-function derOf(certificate: x509.X509Certificate): Uint8Array {
-  return new Uint8Array(certificate.rawData);
-}
-
-/** A positive serial number: RFC 5280 section 4.1.2.2 wants at most 20 bytes and the top bit clear. */
-function serial({ randomBytes }: Surroundings): string {
-  const bytes = randomBytes(SERIAL_BYTES);
-  bytes[0] = ((bytes[0] ?? 0) & 0x7f) | 0x40;
-  return toHex(bytes);
 }

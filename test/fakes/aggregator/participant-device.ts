@@ -1,7 +1,9 @@
 import { createHash } from 'node:crypto';
+import type { EmulatorRoot } from '#infra/emulator/certify.ts';
 import { type DocumentDefects, mintDocument } from '#infra/emulator/document.ts';
-import { type Chain, createRoot, type EmulatorRoot, issueChain, type Surroundings } from '#infra/emulator/pki.ts';
+import { type Chain, createRoot, issueChain } from '#infra/emulator/pki.ts';
 import { registersOf } from '#infra/emulator/registers.ts';
+import type { Surroundings } from '#infra/emulator/surroundings.ts';
 import { toHex } from '#shared/bytes/bytes.ts';
 import { nodeCrypto } from '#shared/crypto/node.ts';
 import type { Join } from '#shared/protocol/handshake.ts';

@@ -1,7 +1,9 @@
 import { createHash } from 'node:crypto';
+import type { EmulatorRoot } from '#infra/emulator/certify.ts';
 import { type DocumentContents, type DocumentDefects, mintDocument } from '#infra/emulator/document.ts';
-import { type Chain, createRoot, type EmulatorRoot, issueChain, type Surroundings } from '#infra/emulator/pki.ts';
+import { type Chain, createRoot, issueChain } from '#infra/emulator/pki.ts';
 import { registersOf } from '#infra/emulator/registers.ts';
+import type { Surroundings } from '#infra/emulator/surroundings.ts';
 import type { Anchor } from '#shared/attestation/anchor.ts';
 
 /** A fixed instant: 2026-11-01T00:00:00Z. */

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
+import type { EmulatorRoot } from '#infra/emulator/certify.ts';
 import { type DocumentContents, type DocumentDefects, mintDocument } from '#infra/emulator/document.ts';
-import { type Chain, createRoot, type EmulatorRoot, issueChain } from '#infra/emulator/pki.ts';
+import { type Chain, createRoot, issueChain } from '#infra/emulator/pki.ts';
 import { registersOf } from '#infra/emulator/registers.ts';
 import type { EnclaveStatement } from '#shared/attestation/attested.ts';
 import { reportDataFor } from '#shared/attestation/binding.ts';

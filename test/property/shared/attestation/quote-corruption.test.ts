@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { derOf } from '#infra/emulator/intel/pki.ts';
+import { derOf } from '#infra/emulator/certify.ts';
 import type { QuoteContents } from '#infra/emulator/intel/quote.ts';
 import type { Evidence } from '#shared/attestation/evidence.ts';
 import { verifyEvidence } from '#shared/attestation/verify.ts';

@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import { type DescribedEndorsement, describeEndorsement } from '#client/endorsements/describe.ts';
+import { derOf } from '#infra/emulator/certify.ts';
 import { mintCollateral } from '#infra/emulator/intel/collateral.ts';
-import { derOf } from '#infra/emulator/intel/pki.ts';
 import { emulatedName } from '#infra/emulator/sev-snp/certificate.ts';
 import { certificateTableOf, writeCertificateTable } from '#infra/emulator/sev-snp/certificate-table.ts';
 import { issueSnpChip } from '#infra/emulator/sev-snp/chip.ts';

@@ -1,7 +1,8 @@
 import { expect } from 'chai';
+import type { EmulatorRoot } from '#infra/emulator/certify.ts';
+import { derOf } from '#infra/emulator/certify.ts';
 import { mintIntelCrl } from '#infra/emulator/intel/crl.ts';
-import { createIntelRoot, derOf } from '#infra/emulator/intel/pki.ts';
-import type { EmulatorRoot } from '#infra/emulator/pki.ts';
+import { createIntelRoot } from '#infra/emulator/intel/pki.ts';
 import { parseCertificate } from '#shared/attestation/x509/certificate.ts';
 import { parseCrl, verifyCrl } from '#shared/attestation/x509/crl.ts';
 import { nodeCrypto } from '#shared/crypto/node.ts';

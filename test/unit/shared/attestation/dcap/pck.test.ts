@@ -2,10 +2,10 @@ import 'reflect-metadata';
 import { webcrypto } from 'node:crypto';
 import * as x509 from '@peculiar/x509';
 import { expect } from 'chai';
+import { derOf } from '#infra/emulator/certify.ts';
 import {
   createIntelPki,
   createIntelRoot,
-  derOf,
   INTEL_SIGNING,
   type IntelBends,
   issuePck,

@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { derOf } from '#infra/emulator/intel/pki.ts';
+import { derOf } from '#infra/emulator/certify.ts';
 import { chainOf, type QuoteContents } from '#infra/emulator/intel/quote.ts';
 import { qeIdentity, sgxTcbInfo } from '#infra/emulator/intel/tcb.ts';
 import { VENDOR_ANCHORS } from '#shared/attestation/anchors.ts';
