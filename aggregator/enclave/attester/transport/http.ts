@@ -32,11 +32,17 @@ export function sendHttp(request: HttpRequest): Promise<Uint8Array> {
       const late = attesterFailed(`no answer from ${where} within ${timeoutMs} ms`, cause);
       reject(signal.aborted ? late : failedAt(`a request to ${where}`, cause));
     };
+    const failFor = (status: number | undefined) => fail(attesterFailed(`${where} answered with status ${status}`));
     sent.on('error', fail);
+    // Without a listener Node closes the connection and says nothing, and not even the signal ends the wait.
+    sent.on('upgrade', ({ statusCode }, socket) => {
+      socket.destroy();
+      failFor(statusCode);
+    });
     sent.on('response', (response) => {
       bodyOf(response, answerBytesMax).then((body) => {
         if (response.statusCode === 200) resolve(body);
-        else fail(attesterFailed(`${where} answered with status ${response.statusCode}`));
+        else failFor(response.statusCode);
       }, fail);
     });
     sent.end(json === undefined ? undefined : JSON.stringify(json));

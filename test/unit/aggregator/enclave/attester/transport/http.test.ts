@@ -61,6 +61,13 @@ describe('an HTTP request', () => {
     }
   });
 
+  it('fails when the service would speak another protocol, and does not wait for it', async () => {
+    server.on('connection', (socket) => {
+      socket.write('HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: other\r\n\r\n');
+    });
+    expect(await attesterFailure(get())).to.include('answered with status 101');
+  });
+
   it('fails on an answer above its bound, stated or not', async () => {
     serve = (_request, response) => response.end('x'.repeat(101));
     expect(await attesterFailure(get())).to.include('more than 100 bytes');
