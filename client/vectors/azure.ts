@@ -2,7 +2,7 @@ import { encodeAzureDocument } from '#shared/attestation/azure/document.ts';
 import { type HclReport, parseHclReport } from '#shared/attestation/azure/hcl.ts';
 import { parseRuntimeClaims } from '#shared/attestation/azure/runtime-claims.ts';
 import { readTdReport } from '#shared/attestation/azure/td-report.ts';
-import { ByteReader } from '#shared/attestation/dcap/byte-reader.ts';
+import { ByteReader } from '#shared/attestation/byte-reader.ts';
 import type { Endorsement } from '#shared/attestation/evidence.ts';
 import { fromBase64Url } from '#shared/attestation/jwt/base64url.ts';
 import { memberOf, parseJsonObject, textOfMember } from '#shared/attestation/jwt/json.ts';

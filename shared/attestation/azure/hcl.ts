@@ -1,5 +1,5 @@
 import type { DigestName } from '../../crypto/port.ts';
-import { ByteReader } from '../dcap/byte-reader.ts';
+import { ByteReader } from '../byte-reader.ts';
 import { malformed } from '../malformed.ts';
 
 /** Hardware that an HCL report can be about. */

@@ -1,6 +1,6 @@
 import { concat, equalBytes, toHex } from '../../bytes/bytes.ts';
 import type { CryptoPort } from '../../crypto/port.ts';
-import { ByteReader } from '../dcap/byte-reader.ts';
+import { ByteReader } from '../byte-reader.ts';
 import type { TdReportBody } from '../dcap/td-report.ts';
 import { parseTdReport } from '../dcap/td-report.ts';
 import { malformed } from '../malformed.ts';

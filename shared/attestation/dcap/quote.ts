@@ -1,6 +1,6 @@
 import { toHex } from '../../bytes/bytes.ts';
+import { ByteReader } from '../byte-reader.ts';
 import { malformed } from '../malformed.ts';
-import { ByteReader } from './byte-reader.ts';
 import type { SgxReportBody } from './sgx-report.ts';
 import { parseSgxReport, SGX_REPORT_BYTES } from './sgx-report.ts';
 import type { SignatureData } from './signature-data.ts';

@@ -1,5 +1,5 @@
+import { ByteReader } from '../byte-reader.ts';
 import { isBitSet } from './bits.ts';
-import { ByteReader } from './byte-reader.ts';
 
 /** Length of a report body in bytes. */
 export const SGX_REPORT_BYTES = 384;

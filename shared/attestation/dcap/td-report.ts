@@ -1,5 +1,5 @@
+import { ByteReader } from '../byte-reader.ts';
 import { isBitSet } from './bits.ts';
-import { ByteReader } from './byte-reader.ts';
 
 /** Length of a TD report body in bytes, by its version: TDX 1.0, and 1.5, which adds two fields at the end. */
 export const TD_REPORT_BYTES = { '1.0': 584, '1.5': 648 } as const;

@@ -1,4 +1,4 @@
-import { ByteReader } from '../dcap/byte-reader.ts';
+import { ByteReader } from '../byte-reader.ts';
 import { attempt } from '../malformed.ts';
 
 /** What a device's firmware says of itself in the opaque data of its report. Signed, like the measurements. */
@@ -41,7 +41,7 @@ function fieldsOf(opaque: Uint8Array): ReadonlyMap<number, Uint8Array> {
   const parsed = attempt(() => {
     const reader = new ByteReader(opaque, 'opaque data');
     const fields: [number, Uint8Array][] = [];
-    while (reader.offset < opaque.length) fields.push([reader.u16(), reader.take(reader.u16())]);
+    while (reader.left > 0) fields.push([reader.u16(), reader.take(reader.u16())]);
     return fields;
   });
   const fields = parsed.kind === 'parsed' ? parsed.value : [];

@@ -1,4 +1,4 @@
-import { ByteReader } from '../dcap/byte-reader.ts';
+import { ByteReader } from '../byte-reader.ts';
 import { malformed } from '../malformed.ts';
 
 /** One measurement block in the form of the DMTF (DSP0274 1.1, "DMTF measurement specification format"). */
@@ -71,8 +71,7 @@ export function parseSpdmReport(bytes: Uint8Array): SpdmReport {
   const responseNonce = reader.take(NONCE_BYTES);
   const opaque = reader.take(reader.u16());
   reader.take(SIGNATURE_BYTES);
-  const left = bytes.length - reader.offset;
-  if (left > 0) malformed(`${left} bytes behind the signature of an SPDM report`, 'TRAILING_DATA');
+  if (reader.left > 0) malformed(`${reader.left} bytes behind the signature of an SPDM report`, 'TRAILING_DATA');
   return { ...request, responseCode, responseNonce, measurements, recordBytes, opaque };
 }
 
@@ -83,8 +82,7 @@ function readRequest(reader: ByteReader): Pick<SpdmReport, 'version' | 'requestC
   if ((attributes & SIGNATURE_REQUESTED) === 0) malformed('SPDM request that asks for no signature');
   if (operation === COUNT_ONLY) malformed('SPDM request that asks for no measurements');
   const requestNonce = reader.take(NONCE_BYTES);
-  const [slotField = 0] = reader.take(1);
-  const slot = slotField & SLOT_MASK;
+  const slot = reader.u8() & SLOT_MASK;
   if (slot >= SLOTS) malformed(`SPDM request for certificate slot ${slot}`);
   return { version, requestCode, requestNonce, slot };
 }
@@ -101,7 +99,7 @@ function readRecord(record: Uint8Array, blockCount: number): readonly SpdmMeasur
 function readBlock(reader: ByteReader): SpdmMeasurement {
   const [index = 0, specification = 0] = reader.take(2);
   const blockBytes = reader.u16();
-  const [typeField = 0] = reader.take(1);
+  const typeField = reader.u8();
   const valueBytes = reader.u16();
   if (index === 0 || index > INDEX_MAX) malformed(`SPDM measurement with index ${index}`);
   if (specification !== DMTF_SPECIFICATION) malformed('SPDM measurement in another form than that of the DMTF');

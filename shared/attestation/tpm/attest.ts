@@ -1,7 +1,7 @@
+import { ByteReader } from '../byte-reader.ts';
 import { malformed } from '../malformed.ts';
 import type { PcrSelection } from './pcr.ts';
 import { algorithmText, bankOf, PCR_COUNT } from './pcr.ts';
-import { TpmReader } from './reader.ts';
 
 /**
  * What a TPM signs in a quote: TPMS_ATTEST of type TPM_ST_ATTEST_QUOTE (TPM 2.0 part 2 section 10.12.12). Byte fields
@@ -39,7 +39,7 @@ export function parseQuote(bytes: Uint8Array): TpmQuote {
   if (bytes.length > ATTEST_LIMITS.bytes) {
     malformed(`TPMS_ATTEST of ${bytes.length} bytes; at most ${ATTEST_LIMITS.bytes}`);
   }
-  const reader = new TpmReader(bytes, 'TPMS_ATTEST');
+  const reader = new ByteReader(bytes, 'TPMS_ATTEST', 'big');
   if (reader.u32() !== TPM_GENERATED) malformed('TPMS_ATTEST without the mark of what a TPM generates');
   const type = reader.u16();
   if (type !== ATTEST_QUOTE) malformed(`TPMS_ATTEST of type ${algorithmText(type)}, not a quote`);
@@ -58,13 +58,13 @@ export function parseQuote(bytes: Uint8Array): TpmQuote {
   return quote;
 }
 
-function readYesNo(reader: TpmReader): boolean {
+function readYesNo(reader: ByteReader): boolean {
   const value = reader.u8();
   return value <= 1 ? value === 1 : malformed(`TPMS_ATTEST: a yes or no of ${value}`);
 }
 
 /** TPML_PCR_SELECTION (part 2 section 10.9.7). */
-function readSelections(reader: TpmReader): readonly PcrSelection[] {
+function readSelections(reader: ByteReader): readonly PcrSelection[] {
   const count = reader.u32();
   if (count > ATTEST_LIMITS.selections) malformed(`TPMS_ATTEST: ${count} register selections`);
   const selections: PcrSelection[] = [];
@@ -78,12 +78,12 @@ function readSelections(reader: TpmReader): readonly PcrSelection[] {
   return selections;
 }
 
-function readBitmap(reader: TpmReader): readonly number[] {
+function readBitmap(reader: ByteReader): readonly number[] {
   const size = reader.u8();
   if (size < SELECT_BYTES.least || size > SELECT_BYTES.most) {
     malformed(`TPMS_ATTEST: a register bitmap of ${size} bytes`);
   }
-  const indices = [...reader.bytes(size)].flatMap((byte, at) =>
+  const indices = [...reader.take(size)].flatMap((byte, at) =>
     BITS.filter((bit) => (byte & (1 << bit)) !== 0).map((bit) => 8 * at + bit),
   );
   if (indices.some((index) => index >= PCR_COUNT)) malformed('TPMS_ATTEST: a register that no PC has is selected');

@@ -1,8 +1,8 @@
 import { equalBytes, utf8 } from '../../bytes/bytes.ts';
+import { ByteReader } from '../byte-reader.ts';
 import { malformed } from '../malformed.ts';
 import type { PcrBank } from './pcr.ts';
 import { algorithmText, bankOf, PCR_BANKS, PCR_COUNT } from './pcr.ts';
-import { TpmReader } from './reader.ts';
 
 /** What firmware or a boot loader measured into one register. Byte fields are views of the log. */
 export interface TpmEvent {
@@ -44,7 +44,7 @@ export function parseEventLog(bytes: Uint8Array): EventLog {
   if (bytes.length > EVENT_LOG_LIMITS.bytes) {
     malformed(`event log of ${bytes.length} bytes; at most ${EVENT_LOG_LIMITS.bytes}`);
   }
-  const reader = new TpmReader(bytes, 'event log', 'little');
+  const reader = new ByteReader(bytes, 'event log');
   const first = readLegacyEvent(reader);
   const sizes = digestSizes(first);
   const events = sizes === undefined ? [first] : [];
@@ -54,14 +54,14 @@ export function parseEventLog(bytes: Uint8Array): EventLog {
 }
 
 /** TCG_PCR_EVENT. */
-function readLegacyEvent(reader: TpmReader): TpmEvent {
+function readLegacyEvent(reader: ByteReader): TpmEvent {
   const { pcr, type } = readHead(reader);
-  const digests = new Map([['sha1' as const, reader.bytes(SHA1_BYTES)]]);
-  return { pcr, type, digests, content: reader.bytes(reader.u32()) };
+  const digests = new Map([['sha1' as const, reader.take(SHA1_BYTES)]]);
+  return { pcr, type, digests, content: reader.take(reader.u32()) };
 }
 
 /** TCG_PCR_EVENT2: exactly one digest for each algorithm that the header lists. */
-function readEvent(reader: TpmReader, sizes: ReadonlyMap<number, number>): TpmEvent {
+function readEvent(reader: ByteReader, sizes: ReadonlyMap<number, number>): TpmEvent {
   const { pcr, type } = readHead(reader);
   const count = reader.u32();
   if (count !== sizes.size) malformed(`event log: an event with ${count} digests, the header lists ${sizes.size}`);
@@ -74,14 +74,14 @@ function readEvent(reader: TpmReader, sizes: ReadonlyMap<number, number>): TpmEv
       return malformed(`event log: a digest by ${algorithmText(algorithm)}, twice or not in the header`);
     }
     seen.add(algorithm);
-    const digest = reader.bytes(size);
+    const digest = reader.take(size);
     const bank = bankOf(algorithm);
     if (bank !== undefined) digests.set(bank, digest);
   }
-  return { pcr, type, digests, content: reader.bytes(reader.u32()) };
+  return { pcr, type, digests, content: reader.take(reader.u32()) };
 }
 
-function readHead(reader: TpmReader): Pick<TpmEvent, 'pcr' | 'type'> {
+function readHead(reader: ByteReader): Pick<TpmEvent, 'pcr' | 'type'> {
   const pcr = reader.u32();
   const type = reader.u32();
   if (pcr >= PCR_COUNT && !(pcr === NO_REGISTER && type === NO_ACTION)) malformed(`event log: register ${pcr}`);
@@ -98,7 +98,7 @@ function digestSizes(first: TpmEvent): ReadonlyMap<number, number> | undefined {
   if (pcr !== 0 || digests.get('sha1')?.some((byte) => byte !== 0) === true) {
     malformed('event log: a header that is measured');
   }
-  const reader = new TpmReader(content.subarray(SPEC_ID.length), 'event log header', 'little');
+  const reader = new ByteReader(content.subarray(SPEC_ID.length), 'event log header');
   reader.u32(); // platformClass: client or server, which changes nothing here.
   reader.u8(); // specVersionMinor
   const major = reader.u8();
@@ -107,12 +107,12 @@ function digestSizes(first: TpmEvent): ReadonlyMap<number, number> | undefined {
   const uintnSize = reader.u8();
   if (uintnSize !== 1 && uintnSize !== 2) malformed(`event log header with integers of size ${uintnSize}`);
   const sizes = readAlgorithms(reader);
-  reader.bytes(reader.u8()); // vendorInfo
+  reader.take(reader.u8()); // vendorInfo
   reader.end();
   return sizes;
 }
 
-function readAlgorithms(reader: TpmReader): ReadonlyMap<number, number> {
+function readAlgorithms(reader: ByteReader): ReadonlyMap<number, number> {
   const count = reader.u32();
   if (count === 0 || count > EVENT_LOG_LIMITS.algorithms) malformed(`event log header with ${count} algorithms`);
   const sizes = new Map<number, number>();

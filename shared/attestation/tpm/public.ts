@@ -1,10 +1,10 @@
 import { concat, u32be } from '../../bytes/bytes.ts';
 import type { CryptoPort, DigestName } from '../../crypto/port.ts';
 import { assert } from '../../fault/fault.ts';
+import { ByteReader } from '../byte-reader.ts';
 import { malformed } from '../malformed.ts';
 import { ecSpki, rsaSpki } from '../x509/spki.ts';
 import { algorithmText } from './pcr.ts';
-import { TpmReader } from './reader.ts';
 import { padded, SCHEMES } from './signature.ts';
 
 /** The public area of an attestation key: TPMT_PUBLIC (TPM 2.0 part 2 section 12.2.4), as far as one may look. */
@@ -49,7 +49,7 @@ const DEFAULT_EXPONENT = 65537;
 /** Parses the TPMT_PUBLIC of a restricted or unrestricted signing key, which must fill `bytes`. Throws `MalformedInput`. */
 export function parsePublic(bytes: Uint8Array): TpmPublic {
   if (bytes.length > LIMITS.bytes) malformed(`TPMT_PUBLIC of ${bytes.length} bytes; at most ${LIMITS.bytes}`);
-  const reader = new TpmReader(bytes, 'TPMT_PUBLIC');
+  const reader = new ByteReader(bytes, 'TPMT_PUBLIC', 'big');
   const type = reader.u16();
   const nameAlgorithm =
     NAME_ALGORITHMS[reader.u16()] ?? malformed('TPMT_PUBLIC with a name by another hash than SHA-2');
@@ -86,7 +86,7 @@ export function qualifiedName(
 
 type Key = Pick<TpmPublic, 'kind' | 'spki'>;
 
-function readRsa(reader: TpmReader): Key {
+function readRsa(reader: ByteReader): Key {
   const bits = reader.u16();
   const exponent = reader.u32();
   const modulus = reader.counted('modulus', LIMITS.modulus);
@@ -97,7 +97,7 @@ function readRsa(reader: TpmReader): Key {
   return { kind: 'rsa', spki };
 }
 
-function readEcc(reader: TpmReader): Key {
+function readEcc(reader: ByteReader): Key {
   const id = reader.u16();
   const curve = CURVES[id] ?? malformed(`TPMT_PUBLIC on curve ${algorithmText(id)}`);
   if (reader.u16() !== ALGORITHM_NULL) malformed('TPMT_PUBLIC with a key derivation function');

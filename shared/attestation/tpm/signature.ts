@@ -1,8 +1,8 @@
 import { concat } from '../../bytes/bytes.ts';
 import type { DigestName } from '../../crypto/port.ts';
+import { ByteReader } from '../byte-reader.ts';
 import { malformed } from '../malformed.ts';
 import { algorithmText } from './pcr.ts';
-import { TpmReader } from './reader.ts';
 
 /** A TPMT_SIGNATURE (TPM 2.0 part 2 section 11.3.4). Views of the input. */
 export type TpmSignature =
@@ -34,7 +34,7 @@ export function signatureHash(algorithm: number): DigestName | undefined {
  */
 export function parseSignature(bytes: Uint8Array): TpmSignature {
   if (bytes.length > SIGNATURE_BYTES_MAX) malformed(`TPMT_SIGNATURE of ${bytes.length} bytes`);
-  const reader = new TpmReader(bytes, 'TPMT_SIGNATURE');
+  const reader = new ByteReader(bytes, 'TPMT_SIGNATURE', 'big');
   const algorithm = reader.u16();
   if (algorithm === SCHEMES.rsassa) {
     const hash = reader.u16();
