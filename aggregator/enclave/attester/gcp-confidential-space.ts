@@ -1,3 +1,4 @@
+import { fromBase64Url } from '#shared/attestation/jwt/base64url.ts';
 import { textOf, toHex, utf8 } from '#shared/bytes/bytes.ts';
 import { absence } from './device-file.ts';
 import type { AttesterDriver } from './driver.ts';
@@ -22,7 +23,7 @@ export const gcpConfidentialSpaceAttester: AttesterDriver = {
   platform: 'gcp-confidential-space',
   missing: ({ files }, { device = LAUNCHER_SOCKET }) => absence(files, device),
   async open(ports, { device = LAUNCHER_SOCKET, audience = AUDIENCE }) {
-    return oneAtATime('gcp-confidential-space', ports, async (nonce) => {
+    const ask = async (nonce: Uint8Array) => {
       const answer = await ports.send({
         url: TOKEN_URL,
         socketPath: device,
@@ -33,6 +34,13 @@ export const gcpConfidentialSpaceAttester: AttesterDriver = {
       const token = textOf(answer)?.trim() ?? '';
       if (!/^[\w-]+\.[\w-]+\.[\w-]+$/.test(token)) throw attesterFailed('the launcher answered with no token');
       return { document: utf8(token), endorsements: [] };
-    });
+    };
+    return oneAtATime('gcp-confidential-space', ports, ask, payloadHolds);
   },
 };
+
+/** Whether the nonce stands in the payload of a token, as it was asked for. */
+function payloadHolds(token: Uint8Array, nonce: Uint8Array): boolean {
+  const payloads = new TextDecoder().decode(token).split('.').slice(1, 2).map(fromBase64Url);
+  return payloads.some((claims) => claims !== undefined && Buffer.from(claims).includes(`"${toHex(nonce)}"`));
+}

@@ -5,13 +5,16 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect } from 'chai';
 import { DEVICE_DEFAULT, DEVICE_NAMES, openOwnDevice } from '#client/participant/attester.ts';
+import { base64Url } from '#infra/emulator/tokens/jws.ts';
 import type { Endorsement } from '#shared/attestation/evidence.ts';
-import { utf8 } from '#shared/bytes/bytes.ts';
+import { toHex, utf8 } from '#shared/bytes/bytes.ts';
 import { nodeCrypto } from '#shared/crypto/node.ts';
 import { Fault } from '#shared/fault/fault.ts';
 import { attesterFailure } from '#test/fakes/tee/emulated-devices.ts';
 
 const REPORT_DATA = new Uint8Array(64).fill(5);
+const NONCE = toHex(nodeCrypto.digest('sha256', REPORT_DATA));
+const TOKEN = `aa.${base64Url(JSON.stringify({ eat_nonce: NONCE }))}.cc`;
 const KEYS: Endorsement = { kind: 'jwk-set', bytes: utf8('{"keys":[]}') };
 const UNREADABLE: Endorsement = { kind: 'crl', bytes: Uint8Array.of(1) };
 
@@ -22,7 +25,7 @@ describe("a participant's own device", () => {
   before(async () => {
     folder = await mkdtemp(join(tmpdir(), 'cloister-test-'));
     device = join(folder, 'launcher.sock');
-    launcher = createServer((_request, response) => response.end('aa.bb.cc')).listen(device);
+    launcher = createServer((_request, response) => response.end(TOKEN)).listen(device);
     await once(launcher, 'listening');
   });
   after(async () => {
@@ -34,7 +37,7 @@ describe("a participant's own device", () => {
     const own = { name: 'gcp-confidential-space', options: { device }, cached: [UNREADABLE, KEYS] };
     const attester = await openOwnDevice(own, nodeCrypto, '');
     const evidence = await attester.evidenceFor(REPORT_DATA);
-    expect(evidence).to.deep.include({ platform: 'gcp-confidential-space', document: utf8('aa.bb.cc') });
+    expect(evidence).to.deep.include({ platform: 'gcp-confidential-space', document: utf8(TOKEN) });
     expect(evidence.endorsements).to.not.deep.include(UNREADABLE);
   });
 

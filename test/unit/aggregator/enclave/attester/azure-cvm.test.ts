@@ -7,7 +7,7 @@ import { mintHclReport } from '#infra/emulator/azure/hcl.ts';
 import { parseAzureDocument } from '#shared/attestation/azure/document.ts';
 import { boundReportData } from '#shared/attestation/binding.ts';
 import { toBase64 } from '#shared/bytes/base64.ts';
-import { textOf, toHex, utf8 } from '#shared/bytes/bytes.ts';
+import { concat, EMPTY, fromHex, utf8 } from '#shared/bytes/bytes.ts';
 import { nodeCrypto } from '#shared/crypto/node.ts';
 import { Fault } from '#shared/fault/fault.ts';
 import { attesterFailure, EmulatedTools, emulatedPorts } from '#test/fakes/tee/emulated-devices.ts';
@@ -56,7 +56,10 @@ describe('azureCvmAttester', () => {
       tpm2_nvwrite: () => undefined,
       tpm2_nvread: (args, files) => files.set(valueOf(args, '-o'), hcl),
       tpm2_quote(args, files) {
-        files.set(valueOf(args, '-m'), utf8(`${valueOf(args, '-c')} over ${valueOf(args, '-q')}`));
+        files.set(
+          valueOf(args, '-m'),
+          concat(utf8(`${valueOf(args, '-c')} over `), fromHex(valueOf(args, '-q')) ?? EMPTY),
+        );
         files.set(valueOf(args, '-s'), utf8('signature'));
         files.set(valueOf(args, '-o'), new Uint8Array(QUOTED_PCRS.length * 32));
       },
@@ -81,7 +84,7 @@ describe('azureCvmAttester', () => {
     const { tpm, tdQuote, ...parts } = parseAzureDocument(document);
     expect(parts.hcl).to.deep.equal(hcl);
     expect(tdQuote).to.equal(undefined);
-    expect(textOf(tpm?.quote ?? new Uint8Array(0))).to.equal(`0x81000003 over ${toHex(BOUND)}`);
+    expect(tpm?.quote).to.deep.equal(concat(utf8('0x81000003 over '), BOUND));
     expect(tpm?.pcrs.get('sha256')?.size).to.equal(QUOTED_PCRS.length);
     expect(endorsements).to.deep.equal(CHAIN);
     expect(asked.map(({ headers }) => headers)).to.deep.equal([{ Metadata: 'true' }]);

@@ -2,11 +2,13 @@ import { expect } from 'chai';
 import { gcpConfidentialSpaceAttester } from '#enclave/attester/gcp-confidential-space.ts';
 import type { HttpRequest } from '#enclave/attester/transport/http.ts';
 import type { PseudoTree } from '#infra/emulator/kernel/pseudo-file.ts';
+import { base64Url } from '#infra/emulator/tokens/jws.ts';
 import { toHex, utf8 } from '#shared/bytes/bytes.ts';
 import { nodeCrypto } from '#shared/crypto/node.ts';
 import { attesterFailure, emulatedFiles, emulatedPorts } from '#test/fakes/tee/emulated-devices.ts';
 
 const REPORT_DATA = new Uint8Array(64).fill(5);
+const NONCE = toHex(nodeCrypto.digest('sha256', REPORT_DATA));
 const SOCKET = '/run/container_launcher/teeserver.sock';
 const TREE: PseudoTree = {
   find: (path) => (path === '' ? 'directory' : undefined),
@@ -20,7 +22,7 @@ describe('gcpConfidentialSpaceAttester', () => {
   let answer: Uint8Array;
   beforeEach(() => {
     asked = [];
-    answer = utf8('eyJ.eyJ-_.c2ln\n');
+    answer = utf8(`${tokenOver(NONCE)}\n`);
   });
 
   const ports = (root = SOCKET) =>
@@ -35,13 +37,13 @@ describe('gcpConfidentialSpaceAttester', () => {
     (await gcpConfidentialSpaceAttester.open(ports(), options)).attest(REPORT_DATA);
 
   it("asks the launcher for a token with Google's chain over the hash of the report data", async () => {
-    expect(await attest()).to.deep.equal({ document: utf8('eyJ.eyJ-_.c2ln'), endorsements: [] });
+    expect(await attest()).to.deep.equal({ document: utf8(tokenOver(NONCE)), endorsements: [] });
     const [request] = asked;
     expect(request).to.deep.include({ url: 'http://localhost/v1/token', socketPath: SOCKET });
     expect(request?.json).to.deep.equal({
       audience: 'https://cloister.invalid',
       token_type: 'PKI',
-      nonces: [toHex(nodeCrypto.digest('sha256', REPORT_DATA))],
+      nonces: [NONCE],
     });
     expect(request?.answerBytesMax).to.equal(32 * 1024);
   });
@@ -65,6 +67,17 @@ describe('gcpConfidentialSpaceAttester', () => {
     });
   }
 
+  for (const [what, text] of [
+    ['another nonce', tokenOver('00'.repeat(32))],
+    ['the nonce outside its payload', `${base64Url(NONCE)}.${base64Url('{}')}.c2ln`],
+    ['a payload that is not base64url', 'eyJ.eyJ-_.c2ln'],
+  ] as const) {
+    it(`fails on a token with ${what}`, async () => {
+      answer = utf8(text);
+      expect(await attesterFailure(attest())).to.include('does not hold the report data');
+    });
+  }
+
   it('takes bytes that are no text for no token', async () => {
     answer = Uint8Array.of(0xff, 0xfe);
     expect(await attesterFailure(attest())).to.include('answered with no token');
@@ -75,3 +88,7 @@ describe('gcpConfidentialSpaceAttester', () => {
     expect(await gcpConfidentialSpaceAttester.missing(ports('/elsewhere'), {})).to.equal(`there is no ${SOCKET}`);
   });
 });
+
+function tokenOver(nonce: string): string {
+  return `eyJ.${base64Url(JSON.stringify({ aud: '?>', eat_nonce: nonce }))}.c2ln`;
+}

@@ -13,9 +13,9 @@ import { concat, toHex, u32be } from '#shared/bytes/bytes.ts';
 import { nodeCrypto } from '#shared/crypto/node.ts';
 import { Fault, InvariantFault } from '#shared/fault/fault.ts';
 
-const DOCUMENT = Uint8Array.of(1, 2, 3);
-const ANSWER = encodeCbor({ entries: [['Attestation', { entries: [['document', DOCUMENT]] }]] });
 const REPORT_DATA = new Uint8Array(64).fill(9);
+const DOCUMENT = concat(Uint8Array.of(1, 2, 3), REPORT_DATA);
+const ANSWER = encodeCbor({ entries: [['Attestation', { entries: [['document', DOCUMENT]] }]] });
 
 describe('nitroAttester', () => {
   let folder: string;
@@ -94,7 +94,7 @@ describe('nitroAttester', () => {
     const held: Socket[] = [];
     serve = (socket) => held.push(socket);
     const attester = await open();
-    const [first, second] = [attester.attest(REPORT_DATA), attester.attest(new Uint8Array(64))];
+    const [first, second] = [attester.attest(REPORT_DATA), attester.attest(REPORT_DATA)];
     await until(server, () => held.length === 1);
     serve = (socket) => socket.write(framed(ANSWER));
     expect(requests).to.have.length(1);

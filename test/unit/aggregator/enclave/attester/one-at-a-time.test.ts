@@ -1,12 +1,13 @@
 import { expect } from 'chai';
 import { ATTESTER_WAITING_MAX, oneAtATime } from '#enclave/attester/one-at-a-time.ts';
 import type { Attestation } from '#enclave/ports/attester.ts';
+import { concat } from '#shared/bytes/bytes.ts';
 import { nodeCrypto } from '#shared/crypto/node.ts';
 import { Fault, InvariantFault } from '#shared/fault/fault.ts';
 import { attesterFailure, EagerTimers } from '#test/fakes/tee/emulated-devices.ts';
 
-const GIVEN: Attestation = { document: Uint8Array.of(1), endorsements: [] };
 const REPORT_DATA = new Uint8Array(64).fill(5);
+const GIVEN: Attestation = { document: concat(Uint8Array.of(1), REPORT_DATA), endorsements: [] };
 
 describe('oneAtATime', () => {
   let clock: EagerTimers;
@@ -45,6 +46,24 @@ describe('oneAtATime', () => {
     await settled();
     expect(asked[1]).to.deep.equal(REPORT_DATA);
   });
+
+  for (const [what, document] of [
+    ['an earlier request', concat(Uint8Array.of(1), new Uint8Array(64).fill(4))],
+    ['a part of what was asked', concat(Uint8Array.of(1), REPORT_DATA.slice(1))],
+    ['nothing', new Uint8Array(0)],
+  ] as const) {
+    it(`fails on evidence over ${what}`, async () => {
+      const device = attester();
+      const given = device.attest(REPORT_DATA);
+      await settled();
+      turns[0]?.resolve({ document, endorsements: [] });
+      expect(await attesterFailure(given)).to.include('does not hold the report data that the device was asked for');
+      const next = device.attest(REPORT_DATA);
+      await settled();
+      turns[1]?.resolve(GIVEN);
+      expect(await next).to.equal(GIVEN);
+    });
+  }
 
   it('has one request under way at a time, also after one that failed', async () => {
     const device = attester();

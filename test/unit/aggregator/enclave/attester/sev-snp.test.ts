@@ -6,7 +6,8 @@ import { configfsTsm, type TsmProvider } from '#infra/emulator/kernel/configfs-t
 import { attesterFailure, emulatedFiles, emulatedPorts } from '#test/fakes/tee/emulated-devices.ts';
 
 const REPORT_DATA = new Uint8Array(64).fill(5);
-const REPORT = new Uint8Array(1184).fill(1);
+/** REPORT_DATA is at offset 50h. */
+const REPORT = new Uint8Array(1184).fill(1).fill(5, 0x50, 0x90);
 const TABLE = new Uint8Array(6000).fill(2);
 
 describe('sevSnpAttester', () => {

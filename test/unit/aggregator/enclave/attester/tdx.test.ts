@@ -7,7 +7,7 @@ import { emulatedFiles, emulatedPorts } from '#test/fakes/tee/emulated-devices.t
 
 const REPORT_DATA = new Uint8Array(64).fill(5);
 /** As long as hosts make them that fill quotes up. */
-const PADDED = concat(new Uint8Array(4_900).fill(3), new Uint8Array(3_100));
+const PADDED = concat(new Uint8Array(568).fill(3), REPORT_DATA, new Uint8Array(4_268).fill(3), new Uint8Array(3_100));
 
 describe('tdxAttester', () => {
   let asked: Uint8Array[];

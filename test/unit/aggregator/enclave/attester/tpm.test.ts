@@ -5,12 +5,12 @@ import { QUOTED_PCRS } from '#enclave/attester/tpm-tools.ts';
 import { type PseudoTree, systemError } from '#infra/emulator/kernel/pseudo-file.ts';
 import { parseTpmDocument } from '#shared/attestation/tpm/document.ts';
 import { EVENT_LOG_LIMITS } from '#shared/attestation/tpm/event-log.ts';
-import { concat, textOf, toHex, utf8 } from '#shared/bytes/bytes.ts';
+import { concat, EMPTY, fromHex, textOf, utf8 } from '#shared/bytes/bytes.ts';
 import { nodeCrypto } from '#shared/crypto/node.ts';
 import { attesterFailure, EmulatedTools, emulatedFiles, emulatedPorts } from '#test/fakes/tee/emulated-devices.ts';
 
 const REPORT_DATA = new Uint8Array(64).fill(5);
-const QUALIFYING = toHex(nodeCrypto.digest('sha256', REPORT_DATA));
+const QUALIFYING = nodeCrypto.digest('sha256', REPORT_DATA);
 const LOG = '/sys/kernel/security/tpm0/binary_bios_measurements';
 const PUBLIC = utf8('public area');
 
@@ -44,7 +44,7 @@ describe('tpmAttester', () => {
         tctis.push(environment['TPM2TOOLS_TCTI'] ?? '');
         const key = valueOf(args, '-c');
         const loaded = key.startsWith('0x') ? key : textOf(files.get(key) ?? new Uint8Array(0));
-        files.set(valueOf(args, '-m'), utf8(`${loaded} over ${valueOf(args, '-q')}`));
+        files.set(valueOf(args, '-m'), concat(utf8(`${loaded} over `), fromHex(valueOf(args, '-q')) ?? EMPTY));
         files.set(valueOf(args, '-s'), utf8('signature'));
         files.set(
           valueOf(args, '-o'),
@@ -74,7 +74,7 @@ describe('tpmAttester', () => {
 
   it('quotes by a key that it made at the start, with its public area and parent', async () => {
     const { quote, signature, ak, akParent, pcrs, eventLog } = await attest();
-    expect(textOf(quote)).to.equal(`saved context over ${QUALIFYING}`);
+    expect(quote).to.deep.equal(concat(utf8('saved context over '), QUALIFYING));
     expect(textOf(signature)).to.equal('signature');
     expect([textOf(ak), akParent && textOf(akParent)]).to.deep.equal(['public area', 'name of the parent']);
     expect([...pcrs.keys()]).to.deep.equal(['sha256']);
@@ -99,7 +99,7 @@ describe('tpmAttester', () => {
 
   it('quotes by the persistent key that it is told, and leaves what others have loaded alone', async () => {
     const { quote, ak, akParent } = await attest({ tpmKey: '0x81010002' });
-    expect(textOf(quote)).to.equal(`0x81010002 over ${QUALIFYING}`);
+    expect(quote).to.deep.equal(concat(utf8('0x81010002 over '), QUALIFYING));
     expect(textOf(ak)).to.equal('0x81010002 in DER');
     expect(akParent).to.equal(undefined);
     expect(tools.ran.map((line) => line.split(' ')[0])).to.deep.equal(['tpm2_readpublic', 'tpm2_quote']);
