@@ -1,3 +1,5 @@
+import { toHex } from '../bytes/bytes.ts';
+import type { CryptoPort } from '../crypto/port.ts';
 import type { Platform } from './platforms.ts';
 
 /**
@@ -11,6 +13,22 @@ export interface Anchor {
   readonly sha256: string;
   /** True where no hardware vendor and no enrolment stands behind it: all that rests on it is shown as EMULATED. */
   readonly emulated: boolean;
+}
+
+/** A certificate's fingerprint, and the anchor that pins it where there is one. */
+export interface Pin {
+  readonly sha256: string;
+  readonly anchor: Anchor | undefined;
+}
+
+/** Whether one of `anchors` pins a DER certificate for `platform`. */
+export function pinOf(
+  der: Uint8Array,
+  platform: Platform,
+  { anchors, crypto }: { readonly anchors: readonly Anchor[]; readonly crypto: Pick<CryptoPort, 'digest'> },
+): Pin {
+  const sha256 = toHex(crypto.digest('sha256', der));
+  return { sha256, anchor: findAnchor(anchors, { kind: 'certificate', platform, sha256 }) };
 }
 
 /** The first anchor of that kind and platform with this fingerprint (lower-case hex). */

@@ -1,6 +1,6 @@
-import { equalBytes, toHex, utf8 } from '../../bytes/bytes.ts';
+import { utf8 } from '../../bytes/bytes.ts';
 import type { Anchor } from '../anchor.ts';
-import { findAnchor } from '../anchor.ts';
+import { pinOf } from '../anchor.ts';
 import { attempt, malformed } from '../malformed.ts';
 import type { Platform } from '../platforms.ts';
 import type { Reason, ReasonCode } from '../reasons.ts';
@@ -8,7 +8,7 @@ import type { Certificate } from '../x509/certificate.ts';
 import { parseCertificate } from '../x509/certificate.ts';
 import { commonName } from '../x509/common-name.ts';
 import type { PathRules } from '../x509/path.ts';
-import { validateAuthorityPath, validatePath } from '../x509/path.ts';
+import { isSelfIssued, validateAuthorityPath, validatePath } from '../x509/path.ts';
 import { splitCertificates } from './certificates.ts';
 
 /** Whom collateral may be signed by: the roots of `platform` among `anchors`. */
@@ -62,8 +62,8 @@ export async function verifyIssuerChain(
   if (role === 'tcb-signing' && issuerName !== TCB_SIGNER) {
     reasons.push(invalid(`its certificate is not named ${TCB_SIGNER}`));
   }
-  const sha256 = toHex(rules.crypto.digest('sha256', root.der));
-  if (findAnchor(trust.anchors, { kind: 'certificate', platform: trust.platform, sha256 }) === undefined) {
+  const { anchor, sha256 } = pinOf(root.der, trust.platform, { anchors: trust.anchors, crypto: rules.crypto });
+  if (anchor === undefined) {
     reasons.push({ ...invalid('its root is not the one that is trusted'), found: sha256 });
   }
   return { reasons, chain: parsed.value };
@@ -76,8 +76,4 @@ function readChain(text: string): IssuerChain {
   if (isSelfIssued(first) === isSelfIssued(second)) return malformed('not one root and one certificate below it');
   const [root, issuer] = isSelfIssued(first) ? [first, second] : [second, first];
   return { root, issuer, issuerName: commonName(issuer.subject) };
-}
-
-function isSelfIssued({ issuer, subject }: Certificate): boolean {
-  return equalBytes(issuer, subject);
 }

@@ -1,6 +1,6 @@
-import { equalBytes, toHex } from '../../bytes/bytes.ts';
+import { equalBytes } from '../../bytes/bytes.ts';
 import type { Anchor } from '../anchor.ts';
-import { findAnchor } from '../anchor.ts';
+import { pinOf } from '../anchor.ts';
 import { attempt } from '../malformed.ts';
 import type { Platform } from '../platforms.ts';
 import type { Reason } from '../reasons.ts';
@@ -10,7 +10,7 @@ import { parseCertificate } from '../x509/certificate.ts';
 import { commonName } from '../x509/common-name.ts';
 import { nameText } from '../x509/name.ts';
 import type { PathRules } from '../x509/path.ts';
-import { isSelfSigned, validatePath } from '../x509/path.ts';
+import { isSelfIssued, unpinnedRootReasons, validatePath } from '../x509/path.ts';
 import type { SgxExtension } from './sgx-extension.ts';
 import { parseSgxExtension, SGX_EXTENSION } from './sgx-extension.ts';
 
@@ -123,7 +123,7 @@ function pathTo(leaf: NamedCertificate, certificates: readonly NamedCertificate[
   for (;;) {
     const [top] = path;
     const above = left.find(({ subject }) => equalBytes(subject, top.issuer));
-    if (above === undefined || equalBytes(top.issuer, top.subject)) return { path, left };
+    if (above === undefined || isSelfIssued(top)) return { path, left };
     path = [above, ...path];
     left = left.filter((other) => other !== above);
   }
@@ -164,18 +164,12 @@ interface FoundRoot {
   readonly reasons: readonly Reason[];
 }
 
-/** The pin vouches for every byte of a known root. An unknown one's own signature tells an altered root from a foreign one. */
 async function findRoot(root: Certificate, platform: Platform, context: VerificationContext): Promise<FoundRoot> {
-  const sha256 = toHex(context.crypto.digest('sha256', root.der));
-  const anchor = findAnchor(context.anchors, { kind: 'certificate', platform, sha256 });
+  const { anchor, sha256 } = pinOf(root.der, platform, context);
   if (anchor !== undefined) return { anchor, reasons: [] };
   const detail = 'the PCK chain does not end in a trusted root';
   const untrusted: Reason = { code: 'CHAIN_UNTRUSTED_ROOT', detail, found: sha256 };
-  const whole = await isSelfSigned(root, rulesOf(context));
-  return {
-    anchor,
-    reasons: whole ? [untrusted] : [invalid('the root certificate is not signed by itself'), untrusted],
-  };
+  return { anchor, reasons: [...(await unpinnedRootReasons(root, rulesOf(context))), untrusted] };
 }
 
 function rulesOf({ atMs, crypto }: VerificationContext): PathRules {

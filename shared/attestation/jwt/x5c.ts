@@ -1,6 +1,6 @@
 import { fromBase64 } from '../../bytes/base64.ts';
-import { equalBytes, toHex } from '../../bytes/bytes.ts';
-import { findAnchor } from '../anchor.ts';
+import { equalBytes } from '../../bytes/bytes.ts';
+import { pinOf } from '../anchor.ts';
 import type { Evidence } from '../evidence.ts';
 import { attempt, malformed } from '../malformed.ts';
 import type { VerificationContext } from '../verification.ts';
@@ -53,12 +53,9 @@ export function isKeyFor(kind: JwsScheme['key'], key: SubjectKey): boolean {
 export function completeChain(
   ders: readonly Uint8Array[],
   { endorsements, platform }: Evidence,
-  { anchors, crypto }: VerificationContext,
+  context: VerificationContext,
 ): readonly Uint8Array[] {
-  const isPinned = (der: Uint8Array): boolean => {
-    const sha256 = toHex(crypto.digest('sha256', der));
-    return findAnchor(anchors, { kind: 'certificate', platform, sha256 }) !== undefined;
-  };
+  const isPinned = (der: Uint8Array): boolean => pinOf(der, platform, context).anchor !== undefined;
   const last = ders.at(-1);
   if (last === undefined || isPinned(last)) return ders;
   const roots = endorsements.filter(({ kind, bytes }) => kind === 'certificate' && isPinned(bytes));

@@ -1,6 +1,6 @@
 import { toHex } from '../../bytes/bytes.ts';
 import type { Anchor } from '../anchor.ts';
-import { findAnchor } from '../anchor.ts';
+import { pinOf } from '../anchor.ts';
 import type { Claims } from '../claims.ts';
 import type { Sign1 } from '../cose/sign1.ts';
 import { ES384, parseSign1, signedBytes } from '../cose/sign1.ts';
@@ -12,9 +12,10 @@ import type { EvidenceVerifier, VerificationContext } from '../verification.ts';
 import { refusedFor } from '../verification.ts';
 import type { Certificate } from '../x509/certificate.ts';
 import { parseCertificate } from '../x509/certificate.ts';
+import { commonValidity } from '../x509/chain.ts';
 import { nameText } from '../x509/name.ts';
 import type { PathRules } from '../x509/path.ts';
-import { isSelfSigned, validatePath } from '../x509/path.ts';
+import { unpinnedRootReasons, validatePath } from '../x509/path.ts';
 import { AWS_NITRO_ROOT } from './anchors.ts';
 import type { NitroDocument } from './document.ts';
 import { NITRO_LIMITS, parseNitroDocument } from './document.ts';
@@ -50,8 +51,7 @@ const verifyNitro: EvidenceVerifier = async (evidence, context) => {
 
 const verifyParsed = async (message: Sign1, document: NitroDocument, context: VerificationContext) => {
   const chain = [...document.cabundle, document.certificate].map((der) => attempt(() => readCertificate(der)));
-  const sha256 = toHex(context.crypto.digest('sha256', document.cabundle[0]));
-  const anchor = findAnchor(context.anchors, { kind: 'certificate', platform: 'aws-nitro', sha256 });
+  const { anchor, sha256 } = pinOf(document.cabundle[0], 'aws-nitro', context);
   const reasons = [
     ...registerReasons(document),
     ...algorithmReasons(message),
@@ -143,10 +143,8 @@ async function chainReasons(
   const rules: PathRules = { atMs: context.atMs, allowed: ['ecdsa-sha384'], crypto: context.crypto };
   const reasons = await validatePath(certificates, rules);
   const [root] = certificates;
-  // The pin vouches for every byte of a known root. An unknown one is asked for its own signature as well, which
-  // tells an altered root from a foreign one.
-  if (anchor !== undefined || root === undefined || (await isSelfSigned(root, rules))) return reasons;
-  return [...reasons, { code: 'CHAIN_INVALID', detail: 'the root certificate is not signed by itself' }];
+  if (anchor !== undefined || root === undefined) return reasons;
+  return [...reasons, ...(await unpinnedRootReasons(root, rules))];
 }
 
 interface Verified {
@@ -159,6 +157,7 @@ interface Verified {
 function claimsOf({ message, document, certificates, anchor }: Verified, context: VerificationContext): Claims {
   const { crypto } = context;
   const measurements = Object.fromEntries([...document.pcrs].map(([index, value]) => [`PCR${index}`, toHex(value)]));
+  const [validFromMs, validUntilMs] = commonValidity(certificates);
   return {
     platform: 'aws-nitro',
     measurements,
@@ -167,8 +166,8 @@ function claimsOf({ message, document, certificates, anchor }: Verified, context
     reportData: document.userData,
     nonce: document.nonce,
     issuedAtMs: document.timestampMs,
-    validFromMs: Math.max(...certificates.map(({ notBeforeMs }) => notBeforeMs)),
-    validUntilMs: Math.min(...certificates.map(({ notAfterMs }) => notAfterMs)),
+    validFromMs,
+    validUntilMs,
     root: { name: anchor.name, platform: 'aws-nitro', sha256: anchor.sha256, emulated: anchor.emulated },
     attributes: {},
     levels: {},

@@ -5,7 +5,7 @@ import type { VerificationContext } from '../verification.ts';
 import type { AllowedSignature } from '../x509/algorithms.ts';
 import type { Certificate } from '../x509/certificate.ts';
 import { verifyChain } from '../x509/chain.ts';
-import { isSelfSigned } from '../x509/path.ts';
+import { unpinnedRootReasons } from '../x509/path.ts';
 import type { LeafKind, SnpLeaf } from './certificates.ts';
 import type { SnpAuthority, SnpEndorsements } from './endorsements.ts';
 import { leafReasons, productOf } from './leaf-match.ts';
@@ -66,13 +66,15 @@ export async function verifySnpChain(
   const ders = [leaf, authority, root].map(({ certificate }) => certificate.der);
   const rules = { platform: 'amd-sev-snp', allowed: SNP_ALLOWED } as const;
   const { anchor, reasons: path } = await verifyChain(ders, rules, context);
-  const reasons = [...path, ...roleReasons(report, { leaf, authority, root })];
-  // The pin vouches for every byte of a known root. An unknown one is asked for its own signature as well, which tells
-  // an altered root from a foreign one.
-  if (anchor === undefined && !(await isSelfSigned(root.certificate, { ...context, allowed: SNP_ALLOWED }))) {
-    reasons.push({ code: 'CHAIN_INVALID', detail: 'the root certificate is not signed by itself' });
-  }
-  return { anchor, reasons };
+  const unpinned = { ...context, allowed: SNP_ALLOWED };
+  return {
+    anchor,
+    reasons: [
+      ...path,
+      ...roleReasons(report, { leaf, authority, root }),
+      ...(anchor === undefined ? await unpinnedRootReasons(root.certificate, unpinned) : []),
+    ],
+  };
 }
 
 /**

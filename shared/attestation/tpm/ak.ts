@@ -1,6 +1,6 @@
 import { equalBytes, toHex } from '../../bytes/bytes.ts';
-import type { Anchor } from '../anchor.ts';
-import { findAnchor } from '../anchor.ts';
+import type { Anchor, Pin } from '../anchor.ts';
+import { findAnchor, pinOf } from '../anchor.ts';
 import type { Concern } from '../claims.ts';
 import { DerReader, TAG } from '../der/reader.ts';
 import { readOid } from '../der/values.ts';
@@ -14,7 +14,7 @@ import type { Crl } from '../x509/crl.ts';
 import { isRevoked, parseCrl, verifyCrl } from '../x509/crl.ts';
 import { nameText } from '../x509/name.ts';
 import type { PathRules } from '../x509/path.ts';
-import { isSelfSigned, validatePath } from '../x509/path.ts';
+import { isSelfIssued, unpinnedRootReasons, validatePath } from '../x509/path.ts';
 import type { AttestationKey } from './key.ts';
 
 /** Why an attestation key is trusted: the pin that it, or the chain of its certificate, ends in. */
@@ -95,22 +95,17 @@ async function chainTrust(
   if (leaf === undefined) {
     return refused({ code: 'ENDORSEMENT_MISSING', detail: 'no certificate came for the attestation key' });
   }
-  const fingerprint = ({ der }: Certificate): string => toHex(context.crypto.digest('sha256', der));
-  const pinned = (certificate: Certificate): Anchor | undefined =>
-    findAnchor(context.anchors, { kind: 'certificate', platform: 'tpm-quote', sha256: fingerprint(certificate) });
-  const path = pathTo(leaf, certificates, (certificate) => pinned(certificate) !== undefined);
+  const pin = ({ der }: Certificate): Pin => pinOf(der, 'tpm-quote', context);
+  const path = pathTo(leaf, certificates, (certificate) => pin(certificate).anchor !== undefined);
   const [top = leaf] = path;
-  const anchor = pinned(top);
+  const { anchor, sha256 } = pin(top);
   const rules: PathRules = { atMs: context.atMs, allowed: ALLOWED, crypto: context.crypto };
   const revocation = await revocationOf(path, crls, rules);
   const found = [...usageReasons(path), ...(await validatePath(path.map(understood), rules)), ...revocation.reasons];
   if (anchor === undefined) {
-    // As for any unknown root: its own signature tells one that was altered from one that is foreign.
-    if (isSelfIssued(top) && !(await isSelfSigned(top, rules))) {
-      found.push({ code: 'CHAIN_INVALID', detail: 'the root certificate is not signed by itself' });
-    }
+    if (isSelfIssued(top)) found.push(...(await unpinnedRootReasons(top, rules)));
     const detail = 'the chain of the attestation key ends in a certificate that is not trusted';
-    found.push({ code: 'CHAIN_UNTRUSTED_ROOT', detail, found: fingerprint(top) });
+    found.push({ code: 'CHAIN_UNTRUSTED_ROOT', detail, found: sha256 });
     return { trust: undefined, reasons: found };
   }
   const trust: KeyTrust = {
@@ -181,10 +176,6 @@ function pathTo(
     top = next;
   }
   return path;
-}
-
-function isSelfIssued({ issuer, subject }: Certificate): boolean {
-  return equalBytes(issuer, subject);
 }
 
 /** The certificate without the critical extensions that are read here. */

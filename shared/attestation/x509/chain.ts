@@ -1,6 +1,5 @@
-import { toHex } from '../../bytes/bytes.ts';
 import type { Anchor } from '../anchor.ts';
-import { findAnchor } from '../anchor.ts';
+import { pinOf } from '../anchor.ts';
 import { attempt } from '../malformed.ts';
 import type { Platform } from '../platforms.ts';
 import type { Reason } from '../reasons.ts';
@@ -44,8 +43,8 @@ export async function verifyChain(
       : [{ code: 'CHAIN_INVALID', detail: `certificate ${index + 1} of ${ders.length}: ${entry.reason.detail}` }],
   );
   const root = ders.at(-1);
-  const sha256 = root === undefined ? 'none' : toHex(crypto.digest('sha256', root));
-  const anchor = findAnchor(anchors, { kind: 'certificate', platform, sha256 });
+  const { anchor, sha256 } =
+    root === undefined ? { anchor: undefined, sha256: 'none' } : pinOf(root, platform, { anchors, crypto });
   const whole = broken.length === 0;
   const path = whole ? await validatePath(certificates.toReversed(), { atMs, allowed, crypto }) : broken;
   const [first] = entries;

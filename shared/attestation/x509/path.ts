@@ -16,7 +16,7 @@ export interface PathRules {
 /**
  * Validates a certification path (RFC 5280 section 6.1), `chain` from the root to the leaf: signatures, names,
  * validity of every certificate, CA bit, path lengths, key usage, critical extensions. All failures are listed.
- * Whether the root is trusted is not decided here; its own signature is left to {@link isSelfSigned}.
+ * Whether the root is trusted is not decided here; its own signature is left to {@link unpinnedRootReasons}.
  */
 export function validatePath(chain: readonly Certificate[], rules: PathRules): Promise<readonly Reason[]> {
   return pathReasons(chain, rules, leafReasons);
@@ -43,6 +43,20 @@ async function pathReasons(
     if (issuer !== undefined) reasons.push(...(await linkReasons(certificate, issuer, place, rules)));
   }
   return reasons;
+}
+
+/**
+ * What is wrong with a root that no anchor pins, besides that. A pin vouches for every byte of a root; without one its own
+ * signature tells a root that was altered from one that is foreign.
+ */
+export async function unpinnedRootReasons(root: Certificate, rules: PathRules): Promise<readonly Reason[]> {
+  if (await isSelfSigned(root, rules)) return [];
+  return [{ code: 'CHAIN_INVALID', detail: 'the root certificate is not signed by itself' }];
+}
+
+/** Whether `certificate` names itself as its issuer (RFC 5280 section 3.2). */
+export function isSelfIssued({ issuer, subject }: Certificate): boolean {
+  return equalBytes(issuer, subject);
 }
 
 /** Whether `certificate` is named and signed by itself, with an allowed algorithm. */
@@ -95,7 +109,7 @@ function authorityReasons(authority: Certificate, between: readonly Certificate[
     reasons.push({ code: 'CHAIN_INVALID', detail: `${place} may not sign certificates: no keyCertSign` });
   }
   // RFC 5280 section 4.2.1.9: counts the CAs between this one and the leaf, self-issued ones not among them.
-  const below = between.filter((next) => !equalBytes(next.issuer, next.subject)).length;
+  const below = between.filter((next) => !isSelfIssued(next)).length;
   const limit = basicConstraints?.pathLength;
   if (limit !== undefined && below > limit) {
     reasons.push({
