@@ -17,9 +17,19 @@ export interface HttpRequest {
 }
 
 /** Sends over a connection of its own, without proxies and redirects. */
-export function sendHttp(request: HttpRequest): Promise<Uint8Array> {
-  const { url, socketPath, headers, json, answerBytesMax, timeoutMs } = request;
-  const [where, signal] = [socketPath ?? url, AbortSignal.timeout(timeoutMs)];
+export async function sendHttp(request: HttpRequest): Promise<Uint8Array> {
+  const where = request.socketPath ?? request.url;
+  const signal = AbortSignal.timeout(request.timeoutMs);
+  try {
+    return await exchange(request, signal);
+  } catch (cause) {
+    if (signal.aborted) throw attesterFailed(`no answer from ${where} within ${request.timeoutMs} ms`, cause);
+    throw failedAt(`a request to ${where}`, cause);
+  }
+}
+
+function exchange(request: HttpRequest, signal: AbortSignal): Promise<Uint8Array> {
+  const { url, socketPath, headers, json, answerBytesMax } = request;
   return new Promise((resolve, reject) => {
     const sent = httpRequest(url, {
       agent: false,
@@ -28,22 +38,19 @@ export function sendHttp(request: HttpRequest): Promise<Uint8Array> {
       signal,
       ...(socketPath === undefined ? {} : { socketPath }),
     });
-    const fail = (cause: unknown) => {
-      const late = attesterFailed(`no answer from ${where} within ${timeoutMs} ms`, cause);
-      reject(signal.aborted ? late : failedAt(`a request to ${where}`, cause));
-    };
-    const failFor = (status: number | undefined) => fail(attesterFailed(`${where} answered with status ${status}`));
-    sent.on('error', fail);
+    const refuse = (status: number | undefined) =>
+      reject(attesterFailed(`${socketPath ?? url} answered with status ${status}`));
+    sent.on('error', reject);
     // Without a listener Node closes the connection and says nothing, and not even the signal ends the wait.
     sent.on('upgrade', ({ statusCode }, socket) => {
       socket.destroy();
-      failFor(statusCode);
+      refuse(statusCode);
     });
     sent.on('response', (response) => {
       bodyOf(response, answerBytesMax).then((body) => {
         if (response.statusCode === 200) resolve(body);
-        else failFor(response.statusCode);
-      }, fail);
+        else refuse(response.statusCode);
+      }, reject);
     });
     sent.end(json === undefined ? undefined : JSON.stringify(json));
   });

@@ -80,6 +80,17 @@ describe('an HTTP request', () => {
     expect(await get()).to.have.length(100);
   });
 
+  it('fails on an address that is none, or of another protocol', async () => {
+    for (const [url, code] of [
+      ['169.254.169.254/metadata', 'ERR_INVALID_URL'],
+      ['https://localhost/', 'ERR_INVALID_PROTOCOL'],
+    ] as const) {
+      expect(await attesterFailure(sendHttp({ url, ...LIMITS }))).to.equal(
+        `no evidence: a request to ${url} failed with ${code}`,
+      );
+    }
+  });
+
   it('fails when the service stays silent, before its answer or within it', async () => {
     serve = () => undefined;
     expect(await attesterFailure(get(100, 5))).to.include(`no answer from ${socketPath} within 5 ms`);
