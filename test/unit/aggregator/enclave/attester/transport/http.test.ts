@@ -50,7 +50,12 @@ describe('an HTTP request', () => {
     await once(other, 'listening');
     const address = other.address();
     const port = typeof address === 'object' ? address?.port : undefined;
-    expect(await sendHttp({ url: `http://127.0.0.1:${port}/`, ...LIMITS })).to.deep.equal(utf8('here'));
+    const url = `http://127.0.0.1:${port}/`;
+    expect(await sendHttp({ url, ...LIMITS })).to.deep.equal(utf8('here'));
+    serve = (_request, response) => response.writeHead(404).end();
+    expect(await attesterFailure(sendHttp({ url, ...LIMITS }))).to.equal(
+      `no evidence: ${url} answered with status 404`,
+    );
     other.close();
   });
 
