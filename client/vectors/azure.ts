@@ -4,7 +4,6 @@ import { parseRuntimeClaims } from '#shared/attestation/azure/runtime-claims.ts'
 import { readTdReport } from '#shared/attestation/azure/td-report.ts';
 import { ByteReader } from '#shared/attestation/byte-reader.ts';
 import type { Endorsement } from '#shared/attestation/evidence.ts';
-import { fromBase64Url } from '#shared/attestation/jwt/base64url.ts';
 import { memberOf, parseJsonObject, textOfMember } from '#shared/attestation/jwt/json.ts';
 import { attempt } from '#shared/attestation/malformed.ts';
 import { readLeaf } from '#shared/attestation/sev-snp/certificates.ts';
@@ -19,6 +18,7 @@ import { nameText } from '#shared/attestation/x509/name.ts';
 import { isSelfSigned, type PathRules, validatePath } from '#shared/attestation/x509/path.ts';
 import { decodePem } from '#shared/attestation/x509/pem.ts';
 import { timeText } from '#shared/attestation/x509/time.ts';
+import { fromBase64Url } from '#shared/bytes/base64url.ts';
 import { concat, EMPTY, equalBytes, textOf, toHex } from '#shared/bytes/bytes.ts';
 import type { CryptoPort } from '#shared/crypto/port.ts';
 import { requiredFile } from './files.ts';

@@ -1,9 +1,8 @@
 import { type Static, type TSchema, Type } from '@sinclair/typebox';
 import type { Endorsement } from '#shared/attestation/evidence.ts';
-import { fromBase64Url } from '#shared/attestation/jwt/base64url.ts';
 import { attempt } from '#shared/attestation/malformed.ts';
 import { decodePem } from '#shared/attestation/x509/pem.ts';
-import { toBase64 } from '#shared/bytes/base64.ts';
+import { fromBase64Url, toBase64Url } from '#shared/bytes/base64url.ts';
 import { decodeJson } from '#shared/codec/json.ts';
 import type { AttesterPorts } from './driver.ts';
 import { attesterFailed } from './failure.ts';
@@ -53,7 +52,7 @@ export async function tdQuoteOf(
   tdReport: Uint8Array,
 ): Promise<Uint8Array> {
   const url = `${service}/acc/tdquote`;
-  const report = toBase64(tdReport).replaceAll('+', '-').replaceAll('/', '_').replaceAll('=', '');
+  const report = toBase64Url(tdReport);
   const { quote } = await ask(send, TdQuote, { url, json: { report }, ...LIMITS });
   const bytes = fromBase64Url(quote.replaceAll('=', ''));
   if (bytes === undefined) throw attesterFailed(`${url} answered with a quote that is not base64url`);

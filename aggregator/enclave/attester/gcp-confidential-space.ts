@@ -1,4 +1,4 @@
-import { fromBase64Url } from '#shared/attestation/jwt/base64url.ts';
+import { fromBase64Url } from '#shared/bytes/base64url.ts';
 import { textOf, toHex, utf8 } from '#shared/bytes/bytes.ts';
 import { absence } from './device-file.ts';
 import type { AttesterDriver } from './driver.ts';

@@ -1,5 +1,5 @@
 import type { Server } from 'node:http';
-import { toBase64 } from '#shared/bytes/base64.ts';
+import { toBase64Url } from '#shared/bytes/base64url.ts';
 import { httpService, jsonObject, type ServiceAnswer } from './http-service.ts';
 
 /** What Azure's metadata service keeps for a confidential VM. */
@@ -27,7 +27,7 @@ export function azureMetadataService({ snpCertificates, tdQuote }: AzureMetadata
       const report = jsonObject(body)?.['report'];
       if (typeof report !== 'string') return { status: 400, body: '{"error":"Bad request"}' };
       const quote = await tdQuote(Buffer.from(report, 'base64url'));
-      return answer({ quote: toBase64(quote).replaceAll('+', '-').replaceAll('/', '_').replaceAll('=', '') });
+      return answer({ quote: toBase64Url(quote) });
     }
     return { status: 404, body: '{"error":"Not found"}' };
   });

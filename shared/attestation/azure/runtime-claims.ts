@@ -1,4 +1,4 @@
-import { fromBase64Url } from '../jwt/base64url.ts';
+import { fromBase64Url } from '../../bytes/base64url.ts';
 import type { JsonObject } from '../jwt/json.ts';
 import { isJsonObject, memberOf, parseJsonObject, textOfMember } from '../jwt/json.ts';
 import { malformed } from '../malformed.ts';

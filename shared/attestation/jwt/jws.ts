@@ -1,8 +1,8 @@
+import { fromBase64Url } from '../../bytes/base64url.ts';
 import { textOf } from '../../bytes/bytes.ts';
 import type { CertificateSignature } from '../../crypto/port.ts';
 import { EVIDENCE_LIMITS } from '../evidence.ts';
 import { malformed } from '../malformed.ts';
-import { fromBase64Url } from './base64url.ts';
 import type { JsonObject } from './json.ts';
 import { memberOf, parseJsonObject, textOfMember } from './json.ts';
 

@@ -1,3 +1,4 @@
+import { fromBase64Url } from '../../bytes/base64url.ts';
 import { concat, toHex } from '../../bytes/bytes.ts';
 import type { Anchor } from '../anchor.ts';
 import { findAnchor } from '../anchor.ts';
@@ -8,7 +9,6 @@ import type { VerificationContext } from '../verification.ts';
 import type { SubjectKey } from '../x509/algorithms.ts';
 import { readSubjectKey } from '../x509/algorithms.ts';
 import { ecSpki, rsaSpki } from '../x509/spki.ts';
-import { fromBase64Url } from './base64url.ts';
 import type { JsonObject } from './json.ts';
 import { isJsonObject, memberOf, parseJsonObject, textOfMember, textsOfMember } from './json.ts';
 import type { Jws, JwsAlgorithm } from './jws.ts';

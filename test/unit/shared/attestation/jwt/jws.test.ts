@@ -1,6 +1,5 @@
 import { expect } from 'chai';
 import { base64Url } from '#infra/emulator/tokens/jws.ts';
-import { fromBase64Url } from '#shared/attestation/jwt/base64url.ts';
 import { JSON_CONTAINERS_MAX, JSON_DEPTH_MAX } from '#shared/attestation/jwt/json.ts';
 import {
   allowedAlgorithm,
@@ -12,6 +11,7 @@ import {
 import { spkiOf } from '#shared/attestation/jwt/keys.ts';
 import { MalformedInput } from '#shared/attestation/malformed.ts';
 import { ecSpki } from '#shared/attestation/x509/spki.ts';
+import { fromBase64Url } from '#shared/bytes/base64url.ts';
 import { concat, fromHex, toHex, utf8 } from '#shared/bytes/bytes.ts';
 import { nodeCrypto } from '#shared/crypto/node.ts';
 
