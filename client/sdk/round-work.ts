@@ -1,5 +1,5 @@
 import type { Trainer, TrainingResult } from '#client/trainer/trainer.ts';
-import { equalBytes, toHex } from '#shared/bytes/bytes.ts';
+import { equalBytes } from '#shared/bytes/bytes.ts';
 import { assert, Fault, InvariantFault } from '#shared/fault/fault.ts';
 import { allFinite } from '#shared/model/parameters.ts';
 import { LIMITS } from '#shared/protocol/limits.ts';
@@ -165,9 +165,4 @@ function judged(result: TrainingResult, parameterCount: number): Training {
 function failure(cause: unknown): Fault {
   if (cause instanceof Fault) return cause;
   return new Fault('TRAINER_FAILED', 'the trainer stopped without an update', { cause });
-}
-
-/** Short name of an opening, for messages. */
-export function openingName({ round, attempt, roundKey }: VerifiedOpening): string {
-  return `round ${round}, attempt ${attempt}, key ${toHex(roundKey.subarray(0, 4))}`;
 }

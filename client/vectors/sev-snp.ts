@@ -1,15 +1,13 @@
 import type { Endorsement } from '#shared/attestation/evidence.ts';
 import { attempt } from '#shared/attestation/malformed.ts';
-import { readLeaf, type SnpLeaf, SPL_NAMES } from '#shared/attestation/sev-snp/certificates.ts';
+import { readLeaf, type SnpLeaf } from '#shared/attestation/sev-snp/certificates.ts';
 import type { GuestPolicy, PlatformInfo } from '#shared/attestation/sev-snp/flags.ts';
 import { productOf } from '#shared/attestation/sev-snp/leaf-match.ts';
 import { productOfCpuid, type SnpProduct } from '#shared/attestation/sev-snp/product.ts';
 import { parseSnpReport, type SnpReport } from '#shared/attestation/sev-snp/report.ts';
 import { tcbOf } from '#shared/attestation/sev-snp/tcb.ts';
 import { parseCertificate } from '#shared/attestation/x509/certificate.ts';
-import { nameText } from '#shared/attestation/x509/name.ts';
 import { decodePem } from '#shared/attestation/x509/pem.ts';
-import { timeText } from '#shared/attestation/x509/time.ts';
 import { textOf, toHex } from '#shared/bytes/bytes.ts';
 import { requiredFile } from './files.ts';
 import type { VectorFiles, VectorPlatform } from './vector-platform.ts';
@@ -60,26 +58,6 @@ function chainOf(files: VectorFiles): readonly Endorsement[] {
   const parsed = attempt(() => decodePem(textOf(bytes) ?? '', 'CERTIFICATE', MAX_CHAIN));
   const ders = parsed.kind === 'parsed' ? parsed.value : [bytes];
   return ders.map((der) => ({ kind: 'certificate', bytes: der }));
-}
-
-/** What `expected.json` lists under `leaf_certificate`, under the same names; `undefined` for one that cannot be read. */
-export function leafFieldsOf(files: VectorFiles): object | undefined {
-  const read = attempt(() => readLeaf(parseCertificate(leafFile(files))));
-  if (read.kind === 'refused') return undefined;
-  const { certificate, structVersion, productName, spls, hwId, cspId } = read.value;
-  return {
-    subject: nameText(certificate.subject),
-    issuer: nameText(certificate.issuer),
-    valid_from: timeText(certificate.notBeforeMs),
-    valid_until: timeText(certificate.notAfterMs),
-    extensions: {
-      structVersion,
-      productName,
-      ...Object.fromEntries(SPL_NAMES.filter((name) => spls.has(name)).map((name) => [name, spls.get(name)])),
-      ...(hwId === undefined ? {} : { hwID: toHex(hwId) }),
-      ...(cspId === undefined ? {} : { cspID: cspId }),
-    },
-  };
 }
 
 function reportFields(report: SnpReport, leaf: SnpLeaf, product: SnpProduct): object {

@@ -2,11 +2,11 @@
  * Signed values (protocol section 1.1): Ed25519 over the DSSE pre-authentication encoding. On the wire a pair of
  * payload and signature, in a file an envelope with exactly one spelling.
  */
-import { type TObject, type TUint8Array, Type } from '@sinclair/typebox';
+import { Type } from '@sinclair/typebox';
 import { fromBase64, toBase64 } from '../bytes/base64.ts';
 import { concat, equalBytes, toHex, utf8 } from '../bytes/bytes.ts';
 import { decodeJson } from '../codec/json.ts';
-import { bytesOf, bytesUpTo, exactly } from '../codec/msgpack.ts';
+import { exactly } from '../codec/msgpack.ts';
 import type { CryptoPort } from '../crypto/port.ts';
 import type { PayloadType } from './types.ts';
 
@@ -32,11 +32,6 @@ const EnvelopeSchema = exactly({
     { minItems: 1, maxItems: 1 },
   ),
 });
-
-/** Schema of a signed value on the wire whose payload has at most `payloadBytesMax` bytes. */
-export function signedSchema(payloadBytesMax: number): TObject<{ payload: TUint8Array; signature: TUint8Array }> {
-  return exactly({ payload: bytesUpTo(payloadBytesMax), signature: bytesOf(SIGNATURE_BYTES) });
-}
 
 /** DSSE pre-authentication encoding: what is signed, so that a payload can never pass for one of another type. */
 export function preAuthEncoding(type: string, payload: Uint8Array): Uint8Array {

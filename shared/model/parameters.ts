@@ -1,4 +1,3 @@
-import { assert } from '#shared/fault/fault.ts';
 import { type ModelLayout, valueCount } from './layout.ts';
 
 const FLOAT32_BYTES = 4;
@@ -16,12 +15,6 @@ export interface TensorView {
   readonly values: Float32Array;
 }
 
-/** Parameters over `values`, which is kept and not copied; its length is `layout.parameterCount`. */
-export function parametersOf(layout: ModelLayout, values: Float32Array): Parameters {
-  assert(values.length === layout.parameterCount, `parameters hold ${layout.parameterCount} values`);
-  return { layout, values };
-}
-
 /** Parameters that are all zero. */
 export function zeroParameters(layout: ModelLayout): Parameters {
   return { layout, values: new Float32Array(layout.parameterCount) };
@@ -36,11 +29,6 @@ export function tensorViews({ layout, values }: Parameters): readonly TensorView
     offset += count;
     return view;
   });
-}
-
-/** The tensor called `name` as a view, or `undefined` when the layout has none of that name. */
-export function tensorView(parameters: Parameters, name: string): TensorView | undefined {
-  return tensorViews(parameters).find((view) => view.name === name);
 }
 
 /** Little-endian binary32 bytes of `values`, freshly allocated: the form in which weights travel and are digested. */

@@ -150,8 +150,6 @@ export const ManifestSchema = closed({
 
 /** A manifest that satisfies {@link ManifestSchema}; what it says may still contradict itself (`study.ts` finds out). */
 export type Manifest = Static<typeof ManifestSchema>;
-/** One participant of a {@link Manifest}. */
-export type ManifestParticipant = Manifest['participants'][number];
 /** Settings for trainers. */
 export type TrainingSettings = Static<typeof TrainingSchema>;
 /** How updates are combined. */
