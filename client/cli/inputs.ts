@@ -1,4 +1,5 @@
-import { type LoadedStudy, loadPolicy, loadStudy } from '#client/coordinator/load-study.ts';
+import { type LoadedStudy, loadStudy } from '#client/coordinator/load-study.ts';
+import { loadPolicy } from '#client/evidence/policy-file.ts';
 import type { AppraisalPolicy } from '#shared/attestation/policy.ts';
 import { attestReleaseBy } from '#shared/release/attest-release.ts';
 import { SIGNED_STUDY_BYTES_MAX } from '#shared/study/signed-study.ts';
@@ -16,8 +17,12 @@ export async function studyOf(context: CliContext, file?: string): Promise<Loade
 
 /** The policies of `--policy`; none when it was not given. */
 export async function policiesOf({ settings }: CliContext): Promise<readonly AppraisalPolicy[]> {
-  const files = settings.get(SETTINGS.policy) ?? [];
-  return Promise.all(files.map(async (file) => loadPolicy(await readInput(file, POLICY_BYTES_MAX), file)));
+  return Promise.all((settings.get(SETTINGS.policy) ?? []).map(policyIn));
+}
+
+/** The policy of a file. @throws Fault `CONFIG_INVALID` when it cannot be read, `POLICY_INVALID` */
+export async function policyIn(file: string): Promise<AppraisalPolicy> {
+  return loadPolicy(await readInput(file, POLICY_BYTES_MAX), file);
 }
 
 /** How releases are attested: by the manifest's policy and all of `--policy`. */

@@ -95,7 +95,7 @@ function modelOf({ template, features }: ManifestDraft): string {
 
 function policyOf(draft: ManifestDraft): string {
   if (draft.policy !== undefined) {
-    return `# Which enclaves are accepted: what a policy may state for each platform is in docs/platforms.md.\n${yaml(draft.policy)}\n`;
+    return `# Which enclaves are accepted: what a policy may state for each platform is in docs/platforms.md.\n${yaml(draft.policy)}`;
   }
   return `# Which enclaves are accepted. PCR0 is what "cloister measure" prints for the bundle, or what the image build printed.
 enclaves:

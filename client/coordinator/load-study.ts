@@ -1,8 +1,5 @@
-import { parseDocument } from 'yaml';
-import { type AppraisalPolicy, parsePolicy } from '#shared/attestation/policy.ts';
 import { textOf } from '#shared/bytes/bytes.ts';
 import type { CryptoPort } from '#shared/crypto/port.ts';
-import { Fault } from '#shared/fault/fault.ts';
 import { openSignedStudy } from '#shared/study/signed-study.ts';
 import { readStudy, type Study } from '#shared/study/study.ts';
 
@@ -21,19 +18,4 @@ export function isEnvelope(bytes: Uint8Array): boolean {
 export function loadStudy(bytes: Uint8Array, crypto: CryptoPort): LoadedStudy {
   if (isEnvelope(bytes)) return { study: openSignedStudy(bytes, crypto), signed: true };
   return { study: readStudy(bytes, crypto), signed: false };
-}
-
-/** Reads a policy file, YAML or JSON. @throws Fault `POLICY_INVALID` */
-export function loadPolicy(bytes: Uint8Array, name: string): AppraisalPolicy {
-  const text = textOf(bytes);
-  const document = text === undefined ? undefined : parseDocument(text, { schema: 'core', logLevel: 'error' });
-  if (document === undefined || document.errors.length > 0) {
-    throw new Fault('POLICY_INVALID', `${name} is not valid YAML; write a policy with a list of enclaves`);
-  }
-  try {
-    return parsePolicy(document.toJS({ maxAliasCount: 0 }));
-  } catch (cause) {
-    if (cause instanceof Fault) throw new Fault('POLICY_INVALID', `${name}: ${cause.message}`, { cause });
-    throw new Fault('POLICY_INVALID', `${name}: aliases are not allowed; write the value out`, { cause });
-  }
 }

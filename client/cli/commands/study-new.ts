@@ -1,15 +1,18 @@
 import { type Command, Option } from 'commander';
 import { parse } from 'yaml';
-import { type AppraisalPolicy, parsePolicy } from '#shared/attestation/policy.ts';
+import { policyFrom } from '#client/evidence/policy-file.ts';
+import type { AppraisalPolicy } from '#shared/attestation/policy.ts';
 import { toBase64 } from '#shared/bytes/base64.ts';
 import { Fault } from '#shared/fault/fault.ts';
 import { readInput, writeNew } from '../input-file.ts';
+import { policyIn } from '../inputs.ts';
 import { readCoordinatorKeys } from '../key-store.ts';
 import { draftManifest, FILL_IN, type TemplateParticipant } from '../manifest-template.ts';
 import { type CliContext, type CliRuntime, textFlag, textFlags, withSettings } from '../runtime.ts';
 import { SETTINGS } from '../settings.ts';
 
-const PUBLIC_PART_BYTES_MAX = 16 * 1024;
+/** What 512 participants printed, each with evidence. */
+const PUBLIC_PARTS_BYTES_MAX = 4 * 1024 * 1024;
 
 /** `cloister study new`: a commented manifest to go on from. */
 export function mountStudyNew(study: Command, runtime: CliRuntime): void {
@@ -34,7 +37,7 @@ export function mountStudyNew(study: Command, runtime: CliRuntime): void {
     .option('--emulated-root <hex>', 'SHA-256 of the root of an emulated TEE to accept: for trying out only')
     .option(
       '--enclaves <file>',
-      'policy for enclaves of any platform (YAML or JSON), such as an operator prints; in the place of both',
+      'in the place of both, a policy for enclaves of any platform: a file of yours, or what `enclave` or `evidence make --json` printed',
     )
     .action(runtime.action(createManifest));
 }
@@ -75,25 +78,33 @@ async function createManifest(context: CliContext): Promise<void> {
 
 /** The public part of one participant, or of several, as keygen printed it. */
 async function participantOf(file: string): Promise<readonly TemplateParticipant[]> {
-  const value = await readPlain(file, 'what keygen printed');
+  const value = await readPrinted(file);
   const list: readonly unknown[] = Array.isArray(value) ? value : [value];
-  const participants = list.map(publicPart).filter((each) => each !== undefined);
+  const participants = list.map((each) => publicPart(each, file)).filter((each) => each !== undefined);
   if (participants.length === list.length) return participants;
   throw new Fault('CONFIG_INVALID', `${file}: expected id, name, identityKey and releaseKey, as keygen printed them`);
 }
 
-function publicPart(value: unknown): TemplateParticipant | undefined {
+function publicPart(value: unknown, file: string): TemplateParticipant | undefined {
   if (typeof value !== 'object' || value === null || 'secretKey' in value) return undefined;
   const { id, name, identityKey, releaseKey, evidence }: Partial<Record<keyof TemplateParticipant, unknown>> = value;
   if (typeof id !== 'string' || typeof name !== 'string') return undefined;
   if (typeof identityKey !== 'string' || typeof releaseKey !== 'string') return undefined;
-  const demanded = evidence === undefined ? {} : { evidence: parsePolicy(evidence) };
+  const demanded = evidence === undefined ? {} : { evidence: policyFrom(evidence, `${file}: evidence of ${id}`) };
   return { id, name, identityKey, releaseKey, ...demanded };
 }
 
-/**
- * The policy that `--enclaves` names: by itself, or as the field `policy` of the line that an enclave prints at its start.
- */
+async function readPrinted(file: string): Promise<unknown> {
+  const text = new TextDecoder().decode(await readInput(file, PUBLIC_PARTS_BYTES_MAX));
+  try {
+    return parse(text, { schema: 'core', maxAliasCount: 0, logLevel: 'error' });
+  } catch (cause) {
+    const [why = ''] = cause instanceof Error ? cause.message.split('\n') : [];
+    throw new Fault('CONFIG_INVALID', `${file} is not what keygen printed: ${why}`, { cause });
+  }
+}
+
+/** The policy that `--enclaves` names. */
 async function enclavePolicy({ flags }: CliContext): Promise<AppraisalPolicy | undefined> {
   const file = textFlag(flags, 'enclaves');
   if (file === undefined) return undefined;
@@ -102,18 +113,7 @@ async function enclavePolicy({ flags }: CliContext): Promise<AppraisalPolicy | u
       throw new Fault('CONFIG_INVALID', '--enclaves is a whole policy: leave out --measurement and --emulated-root');
     }
   }
-  const value = await readPlain(file, 'a policy in YAML or JSON');
-  const wrapped = typeof value === 'object' && value !== null && 'policy' in value ? value.policy : value;
-  return parsePolicy(wrapped);
-}
-
-async function readPlain(file: string, what: string): Promise<unknown> {
-  const text = new TextDecoder().decode(await readInput(file, PUBLIC_PART_BYTES_MAX));
-  try {
-    return parse(text, { schema: 'core', maxAliasCount: 0, logLevel: 'error' });
-  } catch (cause) {
-    throw new Fault('CONFIG_INVALID', `${file} is not ${what}`, { cause });
-  }
+  return policyIn(file);
 }
 
 function countFlag(flags: CliContext['flags'], name: string): number {

@@ -51,7 +51,7 @@ describe('cloister, from keys to a signed study', () => {
     const enclave = { name: 'aggregator', platform: 'amd-sev-snp', measurements: { MEASUREMENT: PCR0 }, minimums };
     await writeFile(
       join(folder, 'launched.json'),
-      JSON.stringify({ event: 'launched', policy: { enclaves: [enclave] } }),
+      `${JSON.stringify({ event: 'enclave-launched', policy: { enclaves: [enclave] } })}\n{"event":"enclave-ready"}\n`,
     );
     const key = {
       kind: 'key',
@@ -77,7 +77,7 @@ describe('cloister, from keys to a signed study', () => {
     await writeFile(join(folder, 'weak.json'), JSON.stringify({ enclaves: [enclave] }));
     const weak = await cli('study', 'new', 'weak.yaml', '--enclaves', 'weak.json');
     expect(weak.stderr).to.include(
-      'error POLICY_INVALID: appraisal policy: /enclaves/0/measurements: reference values of amd-sev-snp must state MEASUREMENT and tcb.bootloader and tcb.tee and tcb.snp and tcb.microcode',
+      'error POLICY_INVALID: weak.json is no policy that can be used:\n  enclaves[0].measurements: reference values of amd-sev-snp must state MEASUREMENT and tcb.bootloader and tcb.tee and tcb.snp and tcb.microcode',
     );
     expect(weak.code).to.equal(2);
     const both = await cli('study', 'new', 'both.yaml', '--enclaves', 'weak.json', '--measurement', PCR0);
