@@ -1,12 +1,12 @@
 import { isBitSet } from '#shared/attestation/dcap/bits.ts';
 import { splitCertificates } from '#shared/attestation/dcap/certificates.ts';
 import { INTEL_QE_VENDOR_ID, parseSgxQuote, parseTdQuote, type Quote } from '#shared/attestation/dcap/quote.ts';
-import { parseSgxExtension, SGX_EXTENSION } from '#shared/attestation/dcap/sgx-extension.ts';
+import { type PckConfiguration, parseSgxExtension, SGX_EXTENSION } from '#shared/attestation/dcap/sgx-extension.ts';
 import { hasSgxFlag, type SgxReportBody } from '#shared/attestation/dcap/sgx-report.ts';
 import { CERTIFICATION } from '#shared/attestation/dcap/signature-data.ts';
 import { hasTdFlag, isUnderDebug, type TdReportBody } from '#shared/attestation/dcap/td-report.ts';
 import { attempt } from '#shared/attestation/malformed.ts';
-import { parseCertificate } from '#shared/attestation/x509/certificate.ts';
+import { type Certificate, parseCertificate } from '#shared/attestation/x509/certificate.ts';
 import { nameText } from '#shared/attestation/x509/name.ts';
 import { timeText } from '#shared/attestation/x509/time.ts';
 import { toHex } from '#shared/bytes/bytes.ts';
@@ -23,21 +23,20 @@ export function sgxFields(bytes: Uint8Array, beside: readonly Uint8Array[]): obj
   };
 }
 
-/** What `expected.json` lists of a TDX quote. */
-export function tdxFields(bytes: Uint8Array): object | undefined {
+/** What `expected.json` lists of a TDX quote, likewise. */
+export function tdxFields(bytes: Uint8Array, beside: readonly Uint8Array[] = []): object | undefined {
   const parsed = attempt(() => parseTdQuote(bytes));
   if (parsed.kind === 'refused') return undefined;
   const { report } = parsed.value;
   return {
     body: tdBodyFields(report),
     debug: isUnderDebug(report),
-    ...quoteFields(parsed.value, []),
+    ...quoteFields(parsed.value, beside),
   };
 }
 
 function quoteFields({ header, proof }: Quote, beside: readonly Uint8Array[]): object {
   const { qeReport, qeAuthData, certification } = proof;
-  const chain = certification.type === CERTIFICATION.pckChain ? splitCertificates(certification.bytes) : beside;
   return {
     header: {
       qe_vendor_id: INTEL_QE_VENDOR_ID,
@@ -55,42 +54,48 @@ function quoteFields({ header, proof }: Quote, beside: readonly Uint8Array[]): o
       report_data: toHex(qeReport.reportData),
     },
     qe_auth_data_length: qeAuthData.length,
-    ...pckFields(chain),
+    ...pckFields(certification.type === CERTIFICATION.pckChain ? chainIn(certification.bytes) : beside),
   };
 }
 
+function chainIn(bytes: Uint8Array): readonly Uint8Array[] {
+  const chain = attempt(() => splitCertificates(bytes));
+  return chain.kind === 'parsed' ? chain.value : [];
+}
+
+/** Of the certificates that can be read, the first with an SGX extension. */
 function pckFields(chain: readonly Uint8Array[]): object {
-  for (const certificate of chain.map(parseCertificate)) {
-    const extension = certificate.extensions.values.get(SGX_EXTENSION);
-    if (extension === undefined) continue;
-    const { ppid, tcb, pceId, fmspc, sgxType, platformInstanceId, configuration } = parseSgxExtension(extension);
-    return {
-      pck: {
-        fmspc: toHex(fmspc),
-        pceid: toHex(pceId),
-        ppid: toHex(ppid),
-        pcesvn: tcb.pceSvn,
-        cpusvn: toHex(tcb.cpuSvn),
-        tcb_components: tcb.components,
-        sgx_type: sgxType,
-        platform_instance_id: platformInstanceId === undefined ? null : toHex(platformInstanceId),
-        configuration:
-          configuration === undefined
-            ? null
-            : {
-                1: flagOctet(configuration.dynamicPlatform),
-                2: flagOctet(configuration.cachedKeys),
-                3: flagOctet(configuration.smtEnabled),
-              },
-        // The number, without leading zeros.
-        serial_hex: toHex(certificate.serial).replace(/^0+/, ''),
-        issuer: nameText(certificate.issuer),
-        valid_from: timeText(certificate.notBeforeMs),
-        valid_until: timeText(certificate.notAfterMs),
-      },
-    };
+  for (const der of chain) {
+    const read = attempt(() => pckIn(parseCertificate(der)));
+    if (read.kind === 'parsed' && read.value !== undefined) return { pck: read.value };
   }
   return {};
+}
+
+function pckIn(certificate: Certificate): object | undefined {
+  const extension = certificate.extensions.values.get(SGX_EXTENSION);
+  if (extension === undefined) return undefined;
+  const { ppid, tcb, pceId, fmspc, sgxType, platformInstanceId, configuration } = parseSgxExtension(extension);
+  return {
+    fmspc: toHex(fmspc),
+    pceid: toHex(pceId),
+    ppid: toHex(ppid),
+    pcesvn: tcb.pceSvn,
+    cpusvn: toHex(tcb.cpuSvn),
+    tcb_components: tcb.components,
+    sgx_type: sgxType,
+    platform_instance_id: platformInstanceId === undefined ? null : toHex(platformInstanceId),
+    configuration: configuration === undefined ? null : flagsOf(configuration),
+    // The number, without leading zeros.
+    serial_hex: toHex(certificate.serial).replace(/^0+/, ''),
+    issuer: nameText(certificate.issuer),
+    valid_from: timeText(certificate.notBeforeMs),
+    valid_until: timeText(certificate.notAfterMs),
+  };
+}
+
+function flagsOf({ dynamicPlatform, cachedKeys, smtEnabled }: PckConfiguration): object {
+  return { 1: flagOctet(dynamicPlatform), 2: flagOctet(cachedKeys), 3: flagOctet(smtEnabled) };
 }
 
 /** A BOOLEAN as its octet. */

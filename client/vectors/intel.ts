@@ -23,7 +23,7 @@ export const intelSgxVectors: VectorPlatform = {
 /** Samples of Intel TDX, likewise. */
 export const intelTdxVectors: VectorPlatform = {
   caseOf: (request) => caseOf('intel-tdx', request, ['sept_ve_disable', 'migratable', 'unknown_td_attributes']),
-  fieldsOf: async (files) => tdxFields(requiredFile(files, QUOTE)),
+  fieldsOf: async (files) => tdxFields(requiredFile(files, QUOTE), certificatesIn(files)),
 };
 
 /** `open` names attributes that our own default policy demands and the collection's does not. */
@@ -42,9 +42,10 @@ function caseOf(platform: IntelPlatform, { files, conditions }: VectorRequest, o
   };
 }
 
-/** The bundle that the conditions name, or one made of the files of a sample that keeps its parts apart. */
+/** The bundle that the conditions name, or one made of the files of a sample that keeps its parts apart; none for `null`. */
 function collateralOf(files: VectorFiles, name: string | null | undefined): readonly Endorsement[] {
-  const bytes = typeof name === 'string' ? requiredFile(files, name) : looseCollateral(files);
+  if (name === null) return [];
+  const bytes = name === undefined ? looseCollateral(files) : requiredFile(files, name);
   return bytes === undefined ? [] : [{ kind: 'intel-collateral', bytes }];
 }
 

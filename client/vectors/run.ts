@@ -3,6 +3,7 @@ import { Fault } from '#shared/fault/fault.ts';
 import { vectorPlatform } from './adapters.ts';
 import { isListed } from './disagreements.ts';
 import type { Expected, ExpectedVerdict, PolicyCase, Recipe } from './expected.ts';
+import { sampleFields } from './fields.ts';
 import { type JudgedUnder, type Judgement, judge } from './judge.ts';
 import { applyRecipe, type ReadFile } from './recipes.ts';
 import { underStatedRoot } from './trust.ts';
@@ -60,7 +61,7 @@ export async function runSample(sample: Sample, crypto: CryptoPort): Promise<rea
 }
 
 async function runFields({ id, expected, files }: Sample, crypto: CryptoPort): Promise<Outcome> {
-  const found = await adapterOf(id).fieldsOf(files, crypto);
+  const found = await sampleFields(platformOf(id), files, crypto);
   const differing = (
     (expected.fields ?? undefined) === undefined ? [] : differences(expected.fields, found, '')
   ).filter((difference) => !isListed(id, difference));

@@ -1,5 +1,6 @@
-import { VECTOR_FOLDERS, vectorPlatform } from '#client/vectors/adapters.ts';
+import { VECTOR_FOLDERS } from '#client/vectors/adapters.ts';
 import { judgedAs, outlineFrom } from '#client/vectors/conditions.ts';
+import { sampleFields } from '#client/vectors/fields.ts';
 import { judgeFiles } from '#client/vectors/run.ts';
 import type { VectorFiles } from '#client/vectors/vector-platform.ts';
 import { eatOf } from '#shared/attestation/eat.ts';
@@ -37,7 +38,7 @@ export async function verifyVector(context: CliContext): Promise<void> {
 /** What our parsers read, under the names of the collection; null where a sample is not complete enough for that. */
 async function fieldsIn(id: string, files: VectorFiles, { crypto }: CliContext): Promise<unknown> {
   try {
-    return (await vectorPlatform(id.split('/')[0] ?? '').fieldsOf(files, crypto)) ?? null;
+    return (await sampleFields(id.split('/')[0] ?? '', files, crypto)) ?? null;
   } catch (cause) {
     if (cause instanceof Fault) return null;
     throw cause;
