@@ -2,7 +2,7 @@ import { concat } from '#shared/bytes/bytes.ts';
 import { Fault } from '#shared/fault/fault.ts';
 
 /** Bounds of one download: vendors' answers have a few tens of thousands of bytes. */
-export const DOWNLOAD = { bytesMax: 256 * 1024, timeoutMs: 30_000 } as const;
+const DOWNLOAD = { bytesMax: 256 * 1024, timeoutMs: 30_000 } as const;
 
 /** An answer of status 200. */
 export interface Download {

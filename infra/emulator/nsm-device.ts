@@ -23,7 +23,7 @@ export interface NsmDeviceOptions {
 }
 
 /** Bytes that the device takes; those of the older AWS specification, so that a caller fits every device. */
-export const NSM_FIELD_BYTES_MAX = { user_data: 512, nonce: 512, public_key: 1024 } as const;
+const NSM_FIELD_BYTES_MAX = { user_data: 512, nonce: 512, public_key: 1024 } as const;
 const RANDOM_BYTES = 256;
 /** A new leaf is issued this long before the old one ends, so that each document can be verified for a while. */
 const RENEWAL_MARGIN_MS = 3_600_000;

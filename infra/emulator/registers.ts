@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 
 /** Bytes of a platform configuration register: SHA-384. */
-export const PCR_BYTES = 48;
+const PCR_BYTES = 48;
 /** Registers that the device has and, once locked, shows in a document. */
 export const PCR_COUNT = 16;
 

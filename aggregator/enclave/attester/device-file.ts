@@ -2,7 +2,7 @@ import { attesterFailed, errorCode, failureText } from './failure.ts';
 import type { DeviceFiles } from './transport/device-files.ts';
 
 /** The most that the kernel gives in one file of configfs-tsm (`TSM_OUTBLOB_MAX`); Gramine's quotes are shorter. */
-export const DEVICE_FILE_BYTES_MAX = 32 * 1024;
+const DEVICE_FILE_BYTES_MAX = 32 * 1024;
 
 /** All of a file, however short the reads. Throws the kernel's error, or `ATTESTER_FAILED` above `bytesMax`. */
 export async function readDeviceFile(

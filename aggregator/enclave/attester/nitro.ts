@@ -8,11 +8,11 @@ import { attesterFailed } from './failure.ts';
 import { oneAtATime } from './one-at-a-time.ts';
 
 /** Bytes of a request to the device; an attestation request takes about 130. */
-export const NSM_REQUEST_BYTES_MAX = 4 * 1024;
+const NSM_REQUEST_BYTES_MAX = 4 * 1024;
 /** Bytes of an answer; the driver itself never gives more than 0x3000. */
 export const NSM_RESPONSE_BYTES_MAX = 16 * 1024;
 /** How long the device may take. It answers within milliseconds; a busy one within a second. */
-export const NSM_TIMEOUT_MS = 10_000;
+const NSM_TIMEOUT_MS = 10_000;
 /** Where the image's start script has the relay listen. */
 const NSM_SOCKET = '/run/cloister/nsm.sock';
 

@@ -31,7 +31,7 @@ export interface HclDefects {
 }
 
 /** Bytes of NV index 0x01400001. */
-export const NV_BYTES = 2600;
+const NV_BYTES = 2600;
 const AREA_BYTES = 1184;
 const REQUEST_TYPE = 2;
 const HASH_SHA256 = 1;

@@ -40,7 +40,7 @@ const UPDATE_MS = 30 * 86_400_000;
 const EVALUATION_NUMBER = 18;
 
 /** The spans and numbers of collateral that is issued at `issuedMs`. */
-export function issuedAt({ issuedMs, evaluationNumber = EVALUATION_NUMBER }: Omit<CollateralContents, 'tee'>): Issued {
+function issuedAt({ issuedMs, evaluationNumber = EVALUATION_NUMBER }: Omit<CollateralContents, 'tee'>): Issued {
   return { validMs: [issuedMs, issuedMs + UPDATE_MS], evaluationNumber };
 }
 

@@ -46,7 +46,7 @@ const CSP_ID = 'CN=EMULATED provider';
 const AMD = '1.3.6.1.4.1.3704.1';
 
 /** The firmware of an emulated chip when nobody says which. */
-export const EMULATED_TCB: Readonly<Record<SnpProduct, Tcb>> = {
+const EMULATED_TCB: Readonly<Record<SnpProduct, Tcb>> = {
   Milan: { bootloader: 4, tee: 0, snp: 24, microcode: 219 },
   Genoa: { bootloader: 10, tee: 0, snp: 23, microcode: 84 },
   Turin: { fmc: 1, bootloader: 3, tee: 2, snp: 5, microcode: 97 },

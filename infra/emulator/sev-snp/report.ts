@@ -45,7 +45,7 @@ export interface SnpReportDefects {
 }
 
 /** SMT allowed, and the bit that is always one. */
-export const PLAIN_POLICY = 0x3_0000n;
+const PLAIN_POLICY = 0x3_0000n;
 /** SMT, ECC, and no aliases of memory found. */
 const PLAIN_PLATFORM = 0x25n;
 const ECDSA_P384_SHA384 = 1;

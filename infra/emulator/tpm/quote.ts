@@ -38,7 +38,7 @@ export interface MintedQuote {
 }
 
 /** What the emulated TPM says of itself. */
-export const EMULATED_FIRMWARE = { high: 0x00070002, low: 0x00000001 } as const;
+const EMULATED_FIRMWARE = { high: 0x00070002, low: 0x00000001 } as const;
 const CLOCK_MS = 3_600_000;
 const RESET_COUNT = 4;
 const RESTART_COUNT = 1;

@@ -64,7 +64,7 @@ export function pinnedKeys(
 }
 
 /** The keys of a JWK Set (RFC 7517 section 5). Throws `MalformedInput`. */
-export function readKeySet(bytes: Uint8Array): readonly JsonObject[] {
+function readKeySet(bytes: Uint8Array): readonly JsonObject[] {
   const keys = memberOf(parseJsonObject(bytes, 'key set'), 'keys');
   if (!Array.isArray(keys) || keys.length > KEYS_MAX)
     return malformed(`key set that lists no keys or over ${KEYS_MAX}`);

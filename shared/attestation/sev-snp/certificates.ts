@@ -47,7 +47,7 @@ export const SPL_OIDS: Readonly<Record<SplName, string>> = {
 };
 
 /** Every one of them, in the order of AMD's table. */
-export const SPL_NAMES = [
+const SPL_NAMES = [
   'fmcSPL',
   'blSPL',
   'teeSPL',

@@ -13,7 +13,7 @@ export const SNP_SIGNED_BYTES = 0x2a0;
  * Versions whose layout AMD has published; 5 is that of ABI 1.58. Version 4 has been seen on machines, but no document
  * says what its fields are, so nothing can be read off it.
  */
-export const SNP_REPORT_VERSIONS = [2, 3, 5] as const;
+const SNP_REPORT_VERSIONS = [2, 3, 5] as const;
 
 /** A number of {@link SNP_REPORT_VERSIONS}. */
 export type SnpReportVersion = (typeof SNP_REPORT_VERSIONS)[number];

@@ -32,7 +32,7 @@ export interface Crl {
 }
 
 /** Bounds of ours; the longest list of any supported vendor has 57 entries in 3355 bytes. */
-export const CRL_LIMITS = { bytes: 48 * 1024, entries: 2048 } as const;
+const CRL_LIMITS = { bytes: 48 * 1024, entries: 2048 } as const;
 
 /** RFC 5280 section 4.1.2.2: up to 20 octets, one more for the sign. */
 const MAX_SERIAL_BYTES = 21;

@@ -21,7 +21,7 @@ export interface ToolFolder {
 }
 
 /** How long a program may run. A TPM takes tens of milliseconds to sign, and up to seconds to make a key. */
-export const TOOL_TIMEOUT_MS = 30_000;
+const TOOL_TIMEOUT_MS = 30_000;
 const OUTPUT_BYTES_MAX = 256 * 1024;
 const WORDS_MAX = 300;
 
