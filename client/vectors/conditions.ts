@@ -5,6 +5,7 @@ import { parseCrl } from '#shared/attestation/x509/crl.ts';
 import { timeText } from '#shared/attestation/x509/time.ts';
 import { Fault } from '#shared/fault/fault.ts';
 import { verdictTimeMs } from './run.ts';
+import { commonTrust } from './trust.ts';
 import type { VectorConditions, VectorFiles } from './vector-platform.ts';
 
 const name = Type.Optional(Type.Union([Type.String(), Type.Null()]));
@@ -60,17 +61,7 @@ export function judgedAs(
   if (!Number.isSafeInteger(atMs)) throw new Fault('CONFIG_INVALID', 'the first verdict of expected.json has no time');
   const fitting = verdicts.filter((verdict) => verdict.at === 'any' || verdictTimeMs(verdict) === atMs);
   const verdict = fitting.find(({ crl }) => typeof crl === 'string') ?? fitting[0];
-  return { atMs, conditions: verdict ?? { ...trustOf(verdicts), ...conditionsFrom(files, atMs) } };
-}
-
-/** What all verdicts trust is trusted at other times too. */
-function trustOf(verdicts: readonly VectorConditions[]): VectorConditions {
-  const [first] = verdicts;
-  if (first === undefined) return {};
-  const { trust_anchor, trust } = first;
-  const isSame = verdicts.every((verdict) => verdict.trust_anchor === trust_anchor && verdict.trust === trust);
-  if (!isSame) return {};
-  return { ...(trust_anchor === undefined ? {} : { trust_anchor }), ...(trust === undefined ? {} : { trust }) };
+  return { atMs, conditions: verdict ?? { ...commonTrust(verdicts), ...conditionsFrom(files, atMs) } };
 }
 
 function conditionsFrom(files: VectorFiles, atMs: number): VectorConditions {

@@ -50,6 +50,9 @@ const RecipeSchema = Type.Object({
   why: Type.String(),
   collateral: Type.Optional(FileName),
   crl: Type.Optional(FileName),
+  /** Where they are not those of the base's verdicts. */
+  trust_anchor: Type.Optional(Type.String()),
+  trust: Type.Optional(Type.String()),
 });
 
 const RecipesSchema = Type.Object({ recipes: Type.Array(RecipeSchema) });

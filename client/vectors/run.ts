@@ -6,7 +6,7 @@ import type { Expected, ExpectedVerdict, PolicyCase, Recipe } from './expected.t
 import { sampleFields } from './fields.ts';
 import { type JudgedUnder, type Judgement, judge } from './judge.ts';
 import { applyRecipe, type ReadFile } from './recipes.ts';
-import { underStatedRoot } from './trust.ts';
+import { commonTrust, statedTrust, underStatedRoot } from './trust.ts';
 import type { VectorConditions, VectorFiles } from './vector-platform.ts';
 
 /** A sample of the collection: its folder's files, and what is expected of it. */
@@ -118,15 +118,22 @@ function statedBy({
 /** A mutation recipe on its base sample. A positive recipe must leave the verdict as it was. */
 export async function runRecipe(recipe: Recipe, base: Sample, read: ReadFile, crypto: CryptoPort): Promise<Outcome> {
   const files = applyRecipe(recipe, base.files, read);
-  const judgement = await judgeFiles(base.id, files, conditionsOf(recipe), { atMs: Date.parse(recipe.at), crypto });
+  const conditions = conditionsOf(recipe, base.expected);
+  const judgement = await judgeFiles(base.id, files, conditions, { atMs: Date.parse(recipe.at), crypto });
   const reasons = recipe.expect === 'reject' ? recipe.reasons_any_of : recipe.base_reasons;
   const result = reasons.length === 0 ? 'accept' : 'reject';
   return outcome({ id: recipe.id, kind: 'mutation', at: recipe.at }, { result, reasons }, judgement, base.id);
 }
 
-/** A recipe that names no CRL asks for none. */
-function conditionsOf({ collateral, crl }: Recipe): VectorConditions {
-  return { ...(collateral === undefined ? {} : { collateral }), crl: crl ?? null };
+/** A recipe that names no CRL asks for none; one that names no root has that of its base. */
+function conditionsOf(recipe: Recipe, { verdicts }: Expected): VectorConditions {
+  const { collateral, crl } = recipe;
+  return {
+    ...commonTrust(verdicts),
+    ...statedTrust(recipe),
+    ...(collateral === undefined ? {} : { collateral }),
+    crl: crl ?? null,
+  };
 }
 
 function outcome(

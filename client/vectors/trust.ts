@@ -4,7 +4,7 @@ import { splitCertificates } from '#shared/attestation/dcap/certificates.ts';
 import { attempt } from '#shared/attestation/malformed.ts';
 import { isPlatform, PLATFORMS } from '#shared/attestation/platforms.ts';
 import { toHex } from '#shared/bytes/bytes.ts';
-import type { VectorCase, VectorRequest } from './vector-platform.ts';
+import type { VectorCase, VectorConditions, VectorRequest } from './vector-platform.ts';
 
 /**
  * A case under the root that its conditions name. They do so in words, such as `root.pem of this sample`: a root that is
@@ -22,4 +22,19 @@ export function underStatedRoot(tested: VectorCase, { files, conditions, crypto 
   );
   const untrusted = [...(tested.untrusted ?? []), ...VENDOR_ANCHORS.map(({ sha256 }) => sha256)];
   return { ...tested, anchors: [...tested.anchors, ...anchors], untrusted };
+}
+
+/** The root and key that all verdicts of a sample name, for what has no verdict: another time, a mutation. */
+export function commonTrust(verdicts: readonly VectorConditions[]): VectorConditions {
+  const [first] = verdicts;
+  if (first === undefined) return {};
+  const isSame = verdicts.every(
+    ({ trust_anchor, trust }) => trust_anchor === first.trust_anchor && trust === first.trust,
+  );
+  return isSame ? statedTrust(first) : {};
+}
+
+/** The root and key among conditions. */
+export function statedTrust({ trust_anchor, trust }: VectorConditions): VectorConditions {
+  return { ...(trust_anchor === undefined ? {} : { trust_anchor }), ...(trust === undefined ? {} : { trust }) };
 }

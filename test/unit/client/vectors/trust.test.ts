@@ -1,12 +1,16 @@
 import { X509Certificate } from 'node:crypto';
 import { expect } from 'chai';
-import { type ExpectedVerdict } from '#client/vectors/expected.ts';
-import { judgeFiles } from '#client/vectors/run.ts';
+import type { Expected, ExpectedVerdict, Recipe } from '#client/vectors/expected.ts';
+import { judgeFiles, runRecipe } from '#client/vectors/run.ts';
+import type { VectorConditions } from '#client/vectors/vector-platform.ts';
 import { mintAmdCrl } from '#infra/emulator/sev-snp/hierarchy.ts';
+import { timeText } from '#shared/attestation/x509/time.ts';
 import { utf8 } from '#shared/bytes/bytes.ts';
 import { nodeCrypto as crypto } from '#shared/crypto/node.ts';
 import { CURRENT_MS, type TestChip, testChip } from '#test/fakes/tee/amd.ts';
 import { AT_MS } from '#test/fakes/tee/emulator.ts';
+
+const AT = timeText(AT_MS);
 
 describe('a sample under a root of its own', () => {
   let chip: TestChip;
@@ -44,6 +48,31 @@ describe('a sample under a root of its own', () => {
     expect(await codes({})).to.include('CHAIN_UNTRUSTED_ROOT');
     expect(await codes({ trust_anchor: 'the production root' })).to.include('CHAIN_UNTRUSTED_ROOT');
     expect(await codes({ trust_anchor: 'spoilt.pem of this sample' })).to.include('CHAIN_UNTRUSTED_ROOT');
+  });
+
+  it('is that of its mutations as well, where its verdicts agree on it or the mutation names it', async () => {
+    const recipe: Recipe = {
+      id: 'one',
+      base: 'amd-sev-snp/sample',
+      at: AT,
+      ops: [],
+      why: 'a test',
+      crl: 'crl.der',
+      expect: 'accept',
+      base_reasons: [],
+      reasons_any_of: [],
+    };
+    const problem = async (trusted: readonly VectorConditions[], named: VectorConditions = {}) => {
+      const verdicts = trusted.map((trust) => ({ at: AT, result: 'accept' as const, reasons: [], ...trust }));
+      const expected: Expected = { platform: 'amd-sev-snp', sample: 'sample', files: {}, verdicts };
+      const base = { id: 'amd-sev-snp/sample', expected, files };
+      return (await runRecipe({ ...recipe, ...named }, base, () => new Uint8Array(0), crypto)).problem;
+    };
+    const own = { trust_anchor: 'ark.der of this sample' };
+    expect(await problem([own, own])).to.equal(undefined);
+    expect(await problem([own, {}]), 'they differ').to.include('CHAIN_UNTRUSTED_ROOT');
+    expect(await problem([own, {}], own)).to.equal(undefined);
+    expect(await problem([own], { trust_anchor: 'the production root' })).to.include('CHAIN_UNTRUSTED_ROOT');
   });
 
   it('is refused when that root has revoked a certificate below it', async () => {
