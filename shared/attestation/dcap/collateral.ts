@@ -158,7 +158,7 @@ function typeReasons({ tcbInfo, qeIdentity }: Statements, { tee }: ExpectedColla
   }
   const id = qeIdentity.value?.id;
   if (id !== undefined && id !== QE_IDS[tee]) {
-    const detail = 'the QE identity is of another kind of TEE';
+    const detail = 'the QE identity is not of the enclave that makes quotes of this kind of TEE';
     reasons.push({ code: 'QE_IDENTITY_MISMATCH', detail, found: id, wanted: QE_IDS[tee] });
   }
   return reasons;

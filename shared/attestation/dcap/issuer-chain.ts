@@ -37,8 +37,8 @@ export interface IssuerVerification {
 /** Intel's name of the certificate that signs TCB info and QE identities (PCS API). No other may. */
 const TCB_SIGNER = 'Intel SGX TCB Signing';
 
-/** The collection's codes speak of a certificate of the collateral as of the collateral. */
-const CODES: Readonly<Partial<Record<ReasonCode, ReasonCode>>> = {
+/** Collateral is valid while all of its certificates are: what is said of one of them is said of the collateral as well. */
+const SPAN_CODES: Readonly<Partial<Record<ReasonCode, ReasonCode>>> = {
   CERT_EXPIRED: 'COLLATERAL_EXPIRED',
   CERT_NOT_YET_VALID: 'COLLATERAL_NOT_YET_VALID',
 };
@@ -54,11 +54,9 @@ export async function verifyIssuerChain(
   if (parsed.kind === 'refused') return { reasons: [invalid(parsed.reason.detail)], chain: undefined };
   const { root, issuer, issuerName } = parsed.value;
   const path = await (role === 'tcb-signing' ? validatePath : validateAuthorityPath)([root, issuer], rules);
-  const reasons = path.map((reason) => ({
-    ...reason,
-    code: CODES[reason.code] ?? 'COLLATERAL_CHAIN_INVALID',
-    detail: `${what}: ${reason.detail}`,
-  }));
+  const reasons = path.flatMap((reason) =>
+    codesOf(reason).map((code) => ({ ...reason, code, detail: `${what}: ${reason.detail}` })),
+  );
   if (role === 'tcb-signing' && issuerName !== TCB_SIGNER) {
     reasons.push(invalid(`its certificate is not named ${TCB_SIGNER}`));
   }
@@ -67,6 +65,11 @@ export async function verifyIssuerChain(
     reasons.push({ ...invalid('its root is not the one that is trusted'), found: sha256 });
   }
   return { reasons, chain: parsed.value };
+}
+
+function codesOf({ code }: Reason): readonly ReasonCode[] {
+  const ofSpan = SPAN_CODES[code];
+  return ofSpan === undefined ? ['COLLATERAL_CHAIN_INVALID'] : [code, ofSpan];
 }
 
 /** Root and issuer, in whichever order they stand. */

@@ -17,9 +17,12 @@ import {
   u16,
 } from './tcb-json.ts';
 
-/** Intel's word on the enclave that makes quotes: `QE` those of SGX, `TD_QE` those of TDX (PCS API, "QE identity"). */
+/**
+ * Intel's word on the enclave that makes quotes: `QE` those of SGX, `TD_QE` those of TDX (PCS API, "QE identity"). That of
+ * the enclave that verifies quotes, `QVE`, has the same format, and is of no use here.
+ */
 export interface QeIdentity {
-  readonly id: 'QE' | 'TD_QE';
+  readonly id: 'QE' | 'TD_QE' | 'QVE';
   /** First and last second of its validity, ms since 1970. */
   readonly issuedMs: number;
   readonly nextUpdateMs: number;
@@ -35,10 +38,9 @@ export interface QeIdentity {
   readonly levels: readonly ComponentLevel[];
 }
 
-/** The identity of Intel's quote verification enclave, `QVE`, is of the same format and of no use here. */
 const QeIdentitySchema = Type.Object({
   ...issued,
-  id: Type.Union([Type.Literal('QE'), Type.Literal('TD_QE')]),
+  id: Type.Union([Type.Literal('QE'), Type.Literal('TD_QE'), Type.Literal('QVE')]),
   version: Type.Literal(2),
   miscselect: hexOf(4),
   miscselectMask: hexOf(4),
@@ -55,7 +57,7 @@ export type QeIdentityJson = Static<typeof QeIdentitySchema>;
 /** Parses a QE identity of version 2: the very text that is signed. Throws `MalformedInput`. */
 export function parseQeIdentity(text: string): QeIdentity {
   const json = decodeJson(QeIdentitySchema, utf8(text), COLLATERAL_BYTES_MAX);
-  if (json === undefined) return malformed('QE identity that is not what version 2 says, or of another enclave');
+  if (json === undefined) return malformed('QE identity that is not what version 2 says');
   return {
     id: json.id,
     issuedMs: instant(json.issueDate),

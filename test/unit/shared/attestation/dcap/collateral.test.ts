@@ -185,12 +185,12 @@ describe("Intel's collateral", () => {
         expect(
           expired.reasons.map(({ code }) => code),
           role,
-        ).to.deep.equal(['COLLATERAL_EXPIRED']);
+        ).to.deep.equal(['CERT_EXPIRED', 'COLLATERAL_EXPIRED']);
         const early = await fake.judged({ pki: await fake.bent({ [role]: () => ({ validMs: future }) }) });
         expect(
           early.reasons.map(({ code }) => code),
           role,
-        ).to.deep.equal(['COLLATERAL_NOT_YET_VALID']);
+        ).to.deep.equal(['CERT_NOT_YET_VALID', 'COLLATERAL_NOT_YET_VALID']);
       }
     });
 
@@ -262,7 +262,10 @@ describe("Intel's collateral", () => {
 
     it('is refused with the identity of an enclave that makes no quotes', async () => {
       const identity = { ...qeIdentity('TDX', ISSUED), id: 'QVE' };
-      expect(await fake.codes({ defects: { qeIdentity: identity } })).to.deep.equal(['COLLATERAL_MALFORMED']);
+      const result = await fake.judged({ defects: { qeIdentity: identity } });
+      expect(codesIn(result)).to.deep.equal(['QE_IDENTITY_MISMATCH']);
+      expect(result.reasons[0]).to.include({ found: 'QVE', wanted: 'TD_QE' });
+      expect(result.collateral).to.equal(undefined);
     });
   });
 

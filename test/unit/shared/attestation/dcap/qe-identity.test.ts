@@ -26,14 +26,18 @@ describe('QE identity', () => {
     ]);
   });
 
+  it('may be of another enclave of Intel, which its reader must ask', () => {
+    expect(['QE', 'TD_QE', 'QVE'].map((id) => parsed({ id }).id)).to.deep.equal(['QE', 'TD_QE', 'QVE']);
+  });
+
   it('may say more than is known', () => {
     expect(parsed({ note: 'added by Intel' }).id).to.equal('TD_QE');
   });
 
   const level = { tcb: { isvsvn: 8 }, tcbDate: '2025-05-14T00:00:00Z', tcbStatus: 'UpToDate' };
   const bad: Readonly<Record<string, Readonly<Record<string, unknown>>>> = {
-    'of the quote verification enclave': { id: 'QVE' },
     'of no enclave': { id: undefined },
+    'of an enclave that is not known': { id: 'QE2' },
     'of another version': { version: 1 },
     'without levels': { tcbLevels: [] },
     'with a status that is none of an enclave': { tcbLevels: [{ ...level, tcbStatus: 'SWHardeningNeeded' }] },
