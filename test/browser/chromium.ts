@@ -1,6 +1,5 @@
-import { accessSync, constants } from 'node:fs';
-import { delimiter, join } from 'node:path';
 import { type Browser, chromium } from 'playwright-core';
+import { programPath } from '#infra/emulator/programs.ts';
 
 /** Nothing that speaks to anybody but the page's own server. */
 const ARGUMENTS = [
@@ -16,23 +15,10 @@ const ARGUMENTS = [
 
 /** The system's Chromium, or `undefined` where none is installed. */
 export function chromiumPath(): string | undefined {
-  return (process.env['PATH'] ?? '')
-    .split(delimiter)
-    .map((folder) => join(folder, 'chromium'))
-    .find(isProgram);
+  return programPath('chromium');
 }
 
 /** Starts it without a window, in a profile of its own that is gone afterwards. */
 export function launchChromium(executablePath: string): Promise<Browser> {
   return chromium.launch({ executablePath, headless: true, args: ARGUMENTS });
-}
-
-function isProgram(path: string): boolean {
-  try {
-    accessSync(path, constants.X_OK);
-    return true;
-  } catch {
-    // accessSync has no other way to say that it is not there.
-    return false;
-  }
 }

@@ -1,22 +1,22 @@
 import { equalBytes, toHex } from '../../bytes/bytes.ts';
 import type { Concern } from '../claims.ts';
 import { DerReader, TAG } from '../der/reader.ts';
-import { readOctetsOfBitString, readSmallInteger, readUnsignedInteger } from '../der/values.ts';
+import { readSmallInteger, readUnsignedInteger } from '../der/values.ts';
 import { malformed } from '../malformed.ts';
 import type { Reason } from '../reasons.ts';
-import type { AlgorithmIdentifier } from './algorithms.ts';
-import { readAlgorithm, signatureScheme } from './algorithms.ts';
+import { signatureScheme } from './algorithms.ts';
 import type { Certificate } from './certificate.ts';
+import { SERIAL_BYTES_MAX } from './certificate.ts';
 import type { Extension } from './extensions.ts';
 import { readExtensionList } from './extensions.ts';
 import { nameText } from './name.ts';
 import type { PathRules } from './path.ts';
+import type { Signed } from './signed.ts';
+import { parseSigned } from './signed.ts';
 import { readTime, timeText } from './time.ts';
 
 /** A parsed X.509 v2 certificate revocation list that covers every certificate of its issuer. */
-export interface Crl {
-  /** The signed part, header included: a view of the input. */
-  readonly tbs: Uint8Array;
+export interface Crl extends Signed {
   /** Name of the authority as it is encoded, and for people to read. */
   readonly issuer: Uint8Array;
   readonly issuerText: string;
@@ -27,15 +27,10 @@ export interface Crl {
   readonly revoked: ReadonlySet<string>;
   /** The CRL number in hex of its content octets; `undefined` where the authority leaves it out. */
   readonly number: string | undefined;
-  readonly signatureAlgorithm: AlgorithmIdentifier;
-  readonly signature: Uint8Array;
 }
 
 /** Bounds of ours; the longest list of any supported vendor has 57 entries in 3355 bytes. */
 const CRL_LIMITS = { bytes: 48 * 1024, entries: 2048 } as const;
-
-/** RFC 5280 section 4.1.2.2: up to 20 octets, one more for the sign. */
-const MAX_SERIAL_BYTES = 21;
 
 /** RFC 5280 section 5.2.3: up to 20 octets, one more for the sign. */
 const MAX_NUMBER_BYTES = 21;
@@ -49,24 +44,11 @@ const PARTIAL: readonly string[] = ['2.5.29.27', '2.5.29.28'];
 
 /** Parses one DER CertificateList that fills `der` (RFC 5280 section 5.1). Throws `MalformedInput`. */
 export function parseCrl(der: Uint8Array): Crl {
-  if (der.length > CRL_LIMITS.bytes) malformed(`revocation list of ${der.length} bytes; at most ${CRL_LIMITS.bytes}`);
-  const outer = new DerReader(der, 'revocation list');
-  const parts = outer.enter(TAG.sequence);
-  outer.end();
-  const tbs = parts.expect(TAG.sequence);
-  const algorithmEncoding = parts.expect(TAG.sequence).encoding;
-  const signature = readOctetsOfBitString(parts);
-  parts.end();
-  const { algorithmEncoding: signedAlgorithm, ...fields } = parseBody(new DerReader(tbs.content, 'tbsCertList'));
-  // RFC 5280 section 5.1.1.2: both places name the same algorithm; only one of them is signed.
-  if (!equalBytes(signedAlgorithm, algorithmEncoding)) malformed('revocation list that names two signature algorithms');
-  const signatureAlgorithm = readAlgorithm(new DerReader(signedAlgorithm, 'signature algorithm'));
-  return { tbs: tbs.encoding, ...fields, signatureAlgorithm, signature };
+  const named = { what: 'revocation list', tbs: 'tbsCertList', bytesMax: CRL_LIMITS.bytes };
+  return parseSigned(der, named, parseBody);
 }
 
-type Body = Omit<Crl, 'tbs' | 'signatureAlgorithm' | 'signature'> & { readonly algorithmEncoding: Uint8Array };
-
-function parseBody(tbs: DerReader): Body {
+function parseBody(tbs: DerReader) {
   if (readSmallInteger(tbs) !== 1) malformed('revocation list that is not X.509 v2');
   const algorithmEncoding = tbs.expect(TAG.sequence).encoding;
   const issuer = tbs.expect(TAG.sequence).encoding;
@@ -87,7 +69,7 @@ function readEntries(list: DerReader): ReadonlySet<string> {
     if (revoked.size === CRL_LIMITS.entries) malformed(`revocation list of more than ${CRL_LIMITS.entries} entries`);
     const entry = list.enter(TAG.sequence, 'revoked certificate');
     const serial = readUnsignedInteger(entry);
-    if (serial.length > MAX_SERIAL_BYTES) malformed(`revoked serial number of ${serial.length} octets`);
+    if (serial.length > SERIAL_BYTES_MAX) malformed(`revoked serial number of ${serial.length} octets`);
     readTime(entry);
     // Among these is certificateIssuer (RFC 5280 section 5.3.3), which would give the entry to another authority.
     if (entry.peek !== undefined) refuseCritical(readExtensionList(entry));
