@@ -1,9 +1,8 @@
-import { utf8 } from '../../bytes/bytes.ts';
+import { fromHex, utf8 } from '../../bytes/bytes.ts';
 import type { CryptoPort } from '../../crypto/port.ts';
 import { attempt } from '../malformed.ts';
 import type { Reason } from '../reasons.ts';
 import type { Certificate } from '../x509/certificate.ts';
-import { octets } from './tcb-json.ts';
 
 /** A part of the collateral that is signed: the signature, hex of R and S, is over the very bytes of `text`. */
 export interface Signed<T> {
@@ -20,6 +19,8 @@ export interface SignedVerification<T> {
   readonly value: T | undefined;
 }
 
+/** R and S of ECDSA with P-256. */
+const SIGNATURE_BYTES = 64;
 const SCHEME = { kind: 'ecdsa', hash: 'sha256', encoding: 'raw' } as const;
 
 /** Verifies a signed part, then parses it. Without a signer, which is reported with its chain, nothing is read. */
@@ -29,13 +30,17 @@ export async function verifySigned<T>(
   crypto: CryptoPort,
 ): Promise<SignedVerification<T>> {
   if (signer === undefined) return { reasons: [], value: undefined };
-  const held =
-    signer.key.kind === 'p256' &&
-    (await crypto.verifyCertificateSignature(SCHEME, signer.key.spki, octets(signature), utf8(text)));
-  if (!held) {
-    const detail = `the ${what} is not signed by the P-256 key of its certificate`;
-    return { reasons: [{ code: 'COLLATERAL_SIGNATURE_INVALID', detail }], value: undefined };
+  const detail = `the ${what} is not signed by the P-256 key of its certificate`;
+  const unsigned: Reason = { code: 'COLLATERAL_SIGNATURE_INVALID', detail };
+  const raw = fromHex(signature);
+  if (raw?.length !== SIGNATURE_BYTES) {
+    const [found, wanted] = [`${signature.length} characters`, `${2 * SIGNATURE_BYTES} of hexadecimal`];
+    const form = { detail: `the signature of the ${what} is not R and S in hexadecimal`, found, wanted };
+    return { reasons: [{ code: 'COLLATERAL_MALFORMED', ...form }, unsigned], value: undefined };
   }
+  const held =
+    signer.key.kind === 'p256' && (await crypto.verifyCertificateSignature(SCHEME, signer.key.spki, raw, utf8(text)));
+  if (!held) return { reasons: [unsigned], value: undefined };
   const parsed = attempt(() => parse(text));
   if (parsed.kind === 'parsed') return { reasons: [], value: parsed.value };
   return { reasons: [{ ...parsed.reason, code: 'COLLATERAL_MALFORMED' }], value: undefined };

@@ -65,8 +65,6 @@ describe("Intel's collateral", () => {
       'with something behind it': (text) => `${text} {}`,
       'that names a part twice': (text) => text.replace('{', '{"tcb_info":"{}",'),
       'without TCB info': (text) => text.replace('"tcb_info":', '"tcb-info":'),
-      'with a signature that is too short': (text) => text.replace(/("tcb_info_signature":")../, '$1'),
-      'with a signature that is not hexadecimal': (text) => text.replace(/("qe_identity_signature":")./, '$1x'),
       'with a number for a chain': (text) => text.replace('"pck_crl_issuer_chain":', '"pck_crl_issuer_chain":1,"x":'),
       'that is too long': (text) => text + ' '.repeat(48 * 1024),
       'that is a list': () => '[]',
@@ -119,9 +117,11 @@ describe("Intel's collateral", () => {
       }
     });
 
-    it('cannot be something else', async () => {
-      const alterParts: CollateralDefects['alterParts'] = (parts) => ({ ...parts, tcb_info_issuer_chain: 'none' });
-      expect(await fake.codes({ defects: { alterParts } })).to.deep.equal(['COLLATERAL_CHAIN_INVALID']);
+    it('cannot be something else, or nothing', async () => {
+      for (const chain of ['none', '']) {
+        const alterParts: CollateralDefects['alterParts'] = (parts) => ({ ...parts, tcb_info_issuer_chain: chain });
+        expect(await fake.codes({ defects: { alterParts } })).to.deep.equal(['COLLATERAL_CHAIN_INVALID']);
+      }
     });
 
     it('need not all be readable for a list to be judged', async () => {
@@ -228,6 +228,24 @@ describe("Intel's collateral", () => {
       // Of the right length, which one on P-384 would not be.
       const { privateKey: signingKey } = plain.tcbSigning.keys;
       expect(await fake.codes({ pki, defects: { signingKey } })).to.deep.equal([
+        'COLLATERAL_SIGNATURE_INVALID',
+        'COLLATERAL_SIGNATURE_INVALID',
+      ]);
+    });
+
+    it('are R and S in hexadecimal, and no reason to look at nothing else', async () => {
+      const revokedByRoot = [plain.tcbSigning.certificate.serialNumber];
+      for (const signature of ['', '00'.repeat(63), '00'.repeat(65), 'zz'.repeat(64)]) {
+        const alterParts: CollateralDefects['alterParts'] = (parts) => ({ ...parts, tcb_info_signature: signature });
+        const result = await fake.judged({ defects: { alterParts }, contents: { revokedByRoot } });
+        const wanted = ['COLLATERAL_MALFORMED', 'COLLATERAL_SIGNATURE_INVALID', 'CERT_REVOKED'];
+        expect([codesIn(result), result.collateral], signature.slice(0, 2)).to.deep.equal([wanted, undefined]);
+      }
+    });
+
+    it('are of parts that are there', async () => {
+      const alterParts: CollateralDefects['alterParts'] = (parts) => ({ ...parts, tcb_info: '', qe_identity: '' });
+      expect(await fake.codes({ defects: { alterParts } })).to.deep.equal([
         'COLLATERAL_SIGNATURE_INVALID',
         'COLLATERAL_SIGNATURE_INVALID',
       ]);
