@@ -30,10 +30,16 @@ export function cacheFolder({ flags, settings, environment }: CliContext): strin
   throw new Fault('CONFIG_INVALID', 'there is no home folder to keep endorsements in; name one with --folder');
 }
 
-/** Every endorsement in `folder`, by the names of the files. A folder that is not there yet is empty. */
-export async function readCache(folder: string): Promise<readonly CachedEndorsement[]> {
+/**
+ * Every endorsement in `folder`, by the names of the files. An optional folder that is not there yet is empty.
+ * @throws Fault `CONFIG_INVALID` when it cannot be read, or is another folder, named by mistake
+ */
+export async function readCache(
+  folder: string,
+  presence: 'required' | 'optional' = 'required',
+): Promise<readonly CachedEndorsement[]> {
   const names = await readdir(folder).catch((cause: unknown) => {
-    if (systemCode(cause) === 'ENOENT') return [];
+    if (presence === 'optional' && systemCode(cause) === 'ENOENT') return [];
     throw new Fault('CONFIG_INVALID', `${folder} cannot be read: ${systemWords(cause)}`, { cause });
   });
   if (names.length > FILES_MAX) {

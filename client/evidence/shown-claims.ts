@@ -2,7 +2,8 @@ import type { Anchor } from '#shared/attestation/anchor.ts';
 import { VENDOR_ANCHORS } from '#shared/attestation/anchors.ts';
 import type { Claims } from '#shared/attestation/claims.ts';
 import type { Evidence } from '#shared/attestation/evidence.ts';
-import { isPlatform, PLATFORMS } from '#shared/attestation/platforms.ts';
+import type { PlatformVerifier } from '#shared/attestation/platform.ts';
+import { isPlatform, PLATFORM_VERIFIERS, PLATFORMS, type Platform } from '#shared/attestation/platforms.ts';
 import type { Reason } from '#shared/attestation/reasons.ts';
 import { verifyEvidence } from '#shared/attestation/verify.ts';
 import type { CryptoPort } from '#shared/crypto/port.ts';
@@ -41,8 +42,13 @@ function unknownRoots({ code, found }: Reason): readonly Anchor[] {
   return PLATFORMS.filter(isPlatform).map((platform) => ({
     kind,
     platform,
-    name: 'a root that nobody vouches for',
+    name: `a ${kind === 'key' ? 'key' : 'root'} that nobody vouches for`,
     sha256: found,
-    emulated: true,
+    // Hardware whose vendor's roots are built in has no other: what rests on another one is an emulator's.
+    emulated: kind === 'certificate' && verifierOf(platform).anchors.length > 0,
   }));
+}
+
+function verifierOf(platform: Platform): PlatformVerifier {
+  return PLATFORM_VERIFIERS[platform];
 }

@@ -37,7 +37,7 @@ export function mountEndorsements(program: Command, runtime: CliRuntime): void {
 
 async function show(context: CliContext): Promise<void> {
   const folder = cacheFolder(context);
-  context.output.show(endorsementsView(folder, await readCache(folder), context));
+  context.output.show(endorsementsView(folder, await readCache(folder, 'optional'), context));
 }
 
 async function importFiles(context: CliContext): Promise<void> {
@@ -49,6 +49,7 @@ async function importFiles(context: CliContext): Promise<void> {
     if (files === undefined) found.push(...(await required(path, context)));
     for (const file of files ?? []) found.push(...(await recognised(file, context)));
   }
+  if (found.length === 0) throw new Fault('CONFIG_INVALID', `${args.join(', ')}: found no endorsement to import`);
   output.show(endorsementsView(folder, await storeInCache(folder, found), context));
 }
 

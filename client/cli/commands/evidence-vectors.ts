@@ -1,3 +1,4 @@
+import { setImmediate } from 'node:timers/promises';
 import type { Command } from 'commander';
 import { type Collection, collectionOf, runCollection } from '#client/vectors/collection.ts';
 import { DISAGREEMENTS, type Disagreement } from '#client/vectors/disagreements.ts';
@@ -27,15 +28,19 @@ export function mountVectors(evidence: Command, runtime: CliRuntime): void {
 async function vectors(context: CliContext): Promise<void> {
   const { args, crypto, flags, output } = context;
   const folder = args[0] ?? '';
-  const collection = collectionOf(await readVectorFiles(folder), textFlag(flags, 'platform'));
+  const platform = textFlag(flags, 'platform');
+  const collection = collectionOf(await readVectorFiles(folder), platform);
   if (collection.samples.length === 0) {
-    throw new Fault('CONFIG_INVALID', `${folder} holds no samples, expected <platform>/<sample>/expected.json`);
+    const which = platform === undefined ? '' : ` of ${platform.slice(0, 40)}`;
+    throw new Fault('CONFIG_INVALID', `${folder} holds no samples${which}, expected <platform>/<sample>/expected.json`);
   }
   const progress = progressOf(context, collection);
   const outcomes: Outcome[] = [];
   for await (const outcome of runCollection(collection, crypto)) {
     outcomes.push(outcome);
     progress.next(outcome);
+    // Verifiers give way to nothing else by themselves, and a Ctrl-C is an event.
+    await setImmediate();
     context.signal.throwIfAborted();
   }
   progress.end();

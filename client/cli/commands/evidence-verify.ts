@@ -11,6 +11,8 @@ import type { EvidenceFile } from '#client/evidence/evidence-file.ts';
 import { eatOf } from '#shared/attestation/eat.ts';
 import type { Evidence } from '#shared/attestation/evidence.ts';
 import { explainPassed, explainRefusal } from '#shared/attestation/explain.ts';
+import type { AppraisalPolicy } from '#shared/attestation/policy.ts';
+import type { Reason, ReasonCode } from '#shared/attestation/reasons.ts';
 import { Fault } from '#shared/fault/fault.ts';
 import { readCache } from '../endorsement-cache.ts';
 import { hexFlag, knownEvidenceIn, readEvidence, statedTimeMs } from '../evidence-input.ts';
@@ -20,9 +22,19 @@ import { type CliContext, type CliRuntime, textFlag, withSettings } from '../run
 import { SETTINGS } from '../settings.ts';
 import { verifyVector } from './evidence-vector.ts';
 
+/** Checks that fail for want of what a vendor publishes. */
+const FETCHABLE: readonly ReasonCode[] = [
+  'ENDORSEMENT_MISSING',
+  'COLLATERAL_MISSING',
+  'COLLATERAL_EXPIRED',
+  'CRL_MISSING',
+  'CRL_EXPIRED',
+];
+
 const HELP = `
 With --study, evidence that a host served must be bound to that study and hold under the manifest's policy and every
---policy. Without one, any evidence is judged by every --policy alone; --nonce and --report-data say what it must hold.
+--policy. With --participant as well, evidence of that participant's machine is judged by what the manifest demands of
+it. Without a study, any evidence is judged by every --policy alone. --nonce and --report-data say what it must hold.
 
 --vector takes the folder <platform>/<sample> of a collection of test vectors instead, and judges it by the policy of
 the collection (production mode, TCB up to date, CRLs fresh where they are asked for, pinned roots). The time is --at,
@@ -38,6 +50,7 @@ export function mountVerify(evidence: Command, runtime: CliRuntime): void {
     .option('--at <time>', 'judge as of this time, such as 2026-11-22T12:00:00Z (default: now)')
     .option('--nonce <hex>', "require this nonce in the platform's own nonce field")
     .option('--report-data <hex>', 'require this report data')
+    .option('--participant <id>', 'with --study: this is the evidence of a participant, by what the manifest demands')
     .option('--vector <folder>', 'judge a sample of a collection of test vectors instead')
     .option('--platform <name>', 'with --vector: the platform, where the folder does not say it')
     .addHelpText('after', HELP)
@@ -47,9 +60,15 @@ export function mountVerify(evidence: Command, runtime: CliRuntime): void {
 }
 
 async function verify(context: CliContext): Promise<void> {
-  const { output, args } = context;
+  const { output, args, flags } = context;
   const path = args[0];
   if (path === undefined) throw new Fault('CONFIG_INVALID', 'name an evidence file, or a folder with --vector');
+  if (textFlag(flags, 'platform') !== undefined) {
+    throw new Fault(
+      'CONFIG_INVALID',
+      '--platform goes with --vector; an evidence file says itself of which platform it is',
+    );
+  }
   const { reasons, claims, asked } = await judged(context, await readEvidence(path));
   const passed = reasons.length === 0 && claims !== undefined;
   const explanation = passed ? explainPassed(claims, asked) : explainRefusal(reasons, claims);
@@ -65,7 +84,20 @@ async function verify(context: CliContext): Promise<void> {
     },
     text: () => [...explanation, ...(eat === null ? [] : ['', ...JSON.stringify(eat, undefined, 2).split('\n')])],
   });
+  for (const hint of hintsOn(reasons, path)) output.note(hint);
   if (!passed) context.exitWith(EXIT.refused);
+}
+
+/** What to do about what is missing, rather than wrong. */
+function hintsOn(reasons: readonly Reason[], path: string): readonly string[] {
+  const codes = new Set(reasons.map(({ code }) => code));
+  const fetched = `cloister endorsements fetch --for ${path} --folder FOLDER`;
+  return [
+    ...(codes.has('POLICY_MISSING') ? ['Name a policy with --policy, or the study that it is for with --study.'] : []),
+    ...(FETCHABLE.some((code) => codes.has(code))
+      ? [`Where it is the vendor's to give: ${fetched}, then verify with --endorsements FOLDER.`]
+      : []),
+  ];
 }
 
 /** A judgement, and in a sentence what the evidence was asked with. */
@@ -80,7 +112,14 @@ async function judged(context: CliContext, { evidence: shown, keys }: EvidenceFi
     nonce: hexFlag(context, 'nonce', '--nonce'),
     reportData: hexFlag(context, 'reportData', '--report-data'),
   };
+  const participant = textFlag(context.flags, 'participant');
+  if (participant !== undefined) {
+    const demanded = [await demandedOf(participant, context), ...policies];
+    const appraised = await appraiseEvidence(evidence, { policies: demanded, binding, atMs, crypto });
+    return { ...appraised, asked: askedWith(binding) };
+  }
   if (keys === undefined || settings.get(SETTINGS.study) === undefined) {
+    if (settings.get(SETTINGS.study) !== undefined && policies.length === 0) throw unboundFile();
     const appraised = await appraiseEvidence(evidence, { policies, binding, atMs, crypto });
     return { ...appraised, asked: askedWith(binding) };
   }
@@ -94,6 +133,24 @@ async function judged(context: CliContext, { evidence: shown, keys }: EvidenceFi
     reasons: [...failed, ...unbound],
     asked: 'It is bound to the study, and was not asked with a nonce of ours.',
   };
+}
+
+/** The policy of the manifest for one of its participants. */
+async function demandedOf(id: string, context: CliContext): Promise<AppraisalPolicy> {
+  const { study } = await studyOf(context);
+  const found = study.participants.find((participant) => participant.id === id);
+  if (found === undefined) {
+    const known = study.participants.map((participant) => participant.id).join(', ');
+    throw new Fault('CONFIG_INVALID', `--participant: found ${id.slice(0, 40)}, expected one of ${known}`);
+  }
+  if (found.evidence !== undefined) return found.evidence;
+  throw new Fault('CONFIG_INVALID', `--participant: the manifest demands no evidence of ${found.id}`);
+}
+
+function unboundFile(): Fault {
+  const words = 'the file holds no keys of an enclave, so nothing can bind it to the study';
+  const advice = 'expected one of `cloister evidence fetch`, --participant for the evidence of one, or a --policy';
+  return new Fault('CONFIG_INVALID', `${words}; ${advice}`);
 }
 
 /** Adds what `--endorsements` holds and the evidence came without. */

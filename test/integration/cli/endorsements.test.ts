@@ -310,6 +310,13 @@ describe('cloister endorsements', () => {
       expect(await readdir(folder)).to.deep.equal(['files']);
     });
 
+    it('say that a folder holds nothing to take, and make none', async () => {
+      await mkdir(at('empty'));
+      const run = await cli('endorsements', 'import', at('empty'), '--folder', cache());
+      expect([run.code, run.err.includes('found no endorsement to import')]).to.deep.equal([2, true]);
+      expect((await readdir(folder)).toSorted()).to.deep.equal(['empty', 'files']);
+    });
+
     it('replace what was there, and leave no part of a file', async () => {
       for (const _ of [1, 2]) await cli('endorsements', 'import', at('files/b.bin'), '--folder', cache());
       expect(await readdir(cache())).to.deep.equal(['ark-milan.crl.der']);

@@ -2,9 +2,12 @@ import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect } from 'chai';
+import { runCli } from '#client/cli/main.ts';
 import { encodeEvidenceFile } from '#client/evidence/evidence-file.ts';
 import { mintDocument } from '#infra/emulator/document.ts';
 import { toHex } from '#shared/bytes/bytes.ts';
+import { nodeCrypto } from '#shared/crypto/node.ts';
+import { fakeStudy } from '#test/fakes/participant-study.ts';
 import { contentsOf, type FakePlatform, fakePlatform, NOW_MS, policyFor } from '#test/fakes/tee/enclave.ts';
 import { type InProcessRun, runInProcess } from './in-process.ts';
 import { sampleAggregator } from './sample-aggregator.ts';
@@ -52,7 +55,11 @@ describe('cloister evidence', () => {
       await writeFile(at('foreign.json'), encodeEvidenceFile({ ...evidence, platform: 'of-the-future' }));
       const foreign = await cli('evidence', 'show', at('foreign.json'));
       expect(foreign.code).to.equal(3);
-      expect(foreign.err).to.include('of no known platform');
+      expect(foreign.err).to.include('of no known platform: found "of-the-future", expected one of aws-nitro');
+      await writeFile(at('text.json'), 'evidence');
+      expect((await cli('evidence', 'show', at('text.json'))).err).to.include(
+        'text.json: the evidence is malformed: it is not JSON',
+      );
     });
   });
 
@@ -97,10 +104,51 @@ describe('cloister evidence', () => {
       expect(run.out).to.include('CHAIN_UNTRUSTED_ROOT');
     });
 
+    it('says what to do where a policy is missing, and nothing of it under --quiet', async () => {
+      expect((await verify()).err).to.include('Name a policy with --policy, or the study');
+      expect((await verify('--quiet')).err).to.equal('');
+    });
+
+    it('judges evidence of a participant by what the manifest demands of it', async () => {
+      const { study } = fakeStudy(platform, { demandsEvidence: true });
+      await writeFile(at('study.yaml'), study.bytes);
+      const [{ id } = { id: '' }] = study.participants;
+      const run = await verify('--study', at('study.yaml'), '--participant', id);
+      expect(run.code, run.out + run.err).to.equal(0);
+      const [other] = policyFor(platform).enclaves;
+      const wanted = { ...policyFor(platform), enclaves: [{ ...other, measurements: { PCR0: 'ab'.repeat(48) } }] };
+      await writeFile(at('wanted.json'), JSON.stringify(wanted));
+      const narrower = await verify('--study', at('study.yaml'), '--participant', id, '--policy', at('wanted.json'));
+      expect(narrower.out).to.include('MEASUREMENT_MISMATCH');
+    });
+
+    it('is wrong use with a study, for evidence that nothing binds to it', async () => {
+      const { study } = fakeStudy(platform);
+      await writeFile(at('plain.yaml'), study.bytes);
+      const [{ id } = { id: '' }] = study.participants;
+      for (const [args, text] of [
+        [[], 'no keys of an enclave'],
+        [['--participant', 'nobody'], `--participant: found nobody, expected one of ${id}`],
+        [['--participant', id], `the manifest demands no evidence of ${id}`],
+      ] as const) {
+        const run = await verify('--study', at('plain.yaml'), ...args);
+        expect(run.code, run.out).to.equal(2);
+        expect(run.err).to.include('error CONFIG_INVALID').and.include(text);
+      }
+    });
+
     for (const [what, args, text] of [
       ['no file', [], 'name an evidence file'],
       ['a nonce that is no hexadecimal', ['evidence.json', '--nonce', 'xyz'], '--nonce: found xyz'],
       ['a time that is none', ['evidence.json', '--at', 'soon'], '--at: found soon'],
+      ['a time without its zone', ['evidence.json', '--at', '2026-11-20T12:00:00'], '--at: found 2026-11-20T12:00:00,'],
+      ['a day that no month has', ['evidence.json', '--at', '2026-02-30T00:00:00Z'], '--at: found 2026-02-30'],
+      ['a platform that the evidence states itself', ['evidence.json', '--platform', 'intel-tdx'], 'with --vector'],
+      [
+        'a folder of endorsements that is not there',
+        ['evidence.json', '--endorsements', 'none'],
+        'none cannot be read',
+      ],
       ['a file that is not there', ['absent.json'], 'there is no such file'],
       [
         'a folder of endorsements that is a file',
@@ -221,9 +269,32 @@ describe('cloister evidence', () => {
       expect(run.err).to.include('1 of 1: aws-nitro');
     });
 
+    it('ends in the middle of a collection when it is interrupted', async () => {
+      const path = await collection('interrupted', Array.from({ length: 50 }, () => UNTRUSTED));
+      const interrupt = new AbortController();
+      let out = '';
+      const write = (text: string): void => {
+        out += text;
+      };
+      // Comes as a signal does: through the event loop, once the run has begun.
+      const begun = { isTTY: true, write: () => setImmediate(() => interrupt.abort()) };
+      const code = await runCli(['evidence', 'vectors', path], {
+        stdout: { write },
+        stderr: begun,
+        environment: {},
+        crypto: nodeCrypto,
+        nowMs: () => NOW_MS,
+        signal: interrupt.signal,
+      });
+      expect([code, out]).to.deep.equal([130, '']);
+    });
+
     it('is wrong use on a folder without samples', async () => {
       await mkdir(at('empty'), { recursive: true });
       for (const path of [at('empty'), at('absent')]) expect((await cli('evidence', 'vectors', path)).code).to.equal(2);
+      const path = await collection('of-one', [UNTRUSTED]);
+      const other = await cli('evidence', 'vectors', path, '--platform', 'sgx');
+      expect([other.code, other.err.includes('holds no samples of sgx')]).to.deep.equal([2, true]);
     });
   });
 });

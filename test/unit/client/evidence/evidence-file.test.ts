@@ -59,6 +59,23 @@ describe('evidence files', () => {
     });
   }
 
+  for (const [what, bytes, words] of [
+    ['it is no JSON', utf8('evidence'), 'it is not JSON'],
+    ['a field is missing', json(withoutDocument), 'document: is missing, expected text'],
+    ['a field is unknown', json({ ...portable, verified: true }), 'verified: unknown key, expected platform'],
+    ['a document is no base64', json({ ...portable, document: 'AA=A' }), 'document is not canonical base64'],
+    [
+      'an endorsement is no base64',
+      json({ ...portable, endorsements: [{ kind: 'crl', bytes: '*' }] }),
+      'endorsements[0].bytes is not canonical base64',
+    ],
+    ['a key of the enclave is missing', json({ ...portable, kemKey: served.document }), 'signingKey: is missing'],
+  ] as const) {
+    it(`are refused with the reason when ${what}`, () => {
+      expect(() => decodeEvidenceFile(bytes)).to.throw(words);
+    });
+  }
+
   it('without keys are no evidence of an enclave', () => {
     expect(() => decodeServedEvidence(json(portable)))
       .to.throw()

@@ -2,8 +2,10 @@ import { expect } from 'chai';
 import { shownClaims } from '#client/evidence/shown-claims.ts';
 import { mintDocument } from '#infra/emulator/document.ts';
 import type { Evidence } from '#shared/attestation/evidence.ts';
+import { encodeTpmDocument } from '#shared/attestation/tpm/document.ts';
 import { nodeCrypto } from '#shared/crypto/node.ts';
 import { contentsOf, fakePlatform, NOW_MS } from '#test/fakes/tee/enclave.ts';
+import { bootedMachine, partsOf } from '#test/unit/shared/attestation/tpm/machine.ts';
 
 describe('what evidence says of itself', () => {
   let evidence: Evidence;
@@ -18,6 +20,14 @@ describe('what evidence says of itself', () => {
     expect(reasons.map(({ code }) => code)).to.deep.equal(['CHAIN_UNTRUSTED_ROOT']);
     expect(claims?.measurements).to.have.property('PCR0');
     expect(claims?.root).to.include({ name: 'a root that nobody vouches for', emulated: true });
+  });
+
+  it('is not called emulated where it rests on a key, as that of any TPM does', async () => {
+    const document = encodeTpmDocument(partsOf(bootedMachine()));
+    const server: Evidence = { platform: 'tpm-quote', document, endorsements: [] };
+    const { claims, unvouched } = await shownClaims(server, NOW_MS, nodeCrypto);
+    expect(claims?.root).to.include({ name: 'a key that nobody vouches for', emulated: false });
+    expect(unvouched).to.include({ kind: 'key', platform: 'tpm-quote' });
   });
 
   it('is shown after its time as well', async () => {
