@@ -11,7 +11,7 @@ import { leafReasons } from '#shared/attestation/sev-snp/leaf-match.ts';
 import { parseSnpReport } from '#shared/attestation/sev-snp/report.ts';
 import { parseQuote } from '#shared/attestation/tpm/attest.ts';
 import type { AttestationKey } from '#shared/attestation/tpm/key.ts';
-import { checkQuote, type QuoteParts } from '#shared/attestation/tpm/quote.ts';
+import { type QuoteParts, verifyQuoteParts } from '#shared/attestation/tpm/quote.ts';
 import { SCHEMES } from '#shared/attestation/tpm/signature.ts';
 import { type Certificate, parseCertificate } from '#shared/attestation/x509/certificate.ts';
 import { nameText } from '#shared/attestation/x509/name.ts';
@@ -177,7 +177,7 @@ async function tpmFields(files: VectorFiles, ak: AttestationKey, crypto: CryptoP
   const parts = quoteParts(files);
   const quote = attempt(() => (parts === undefined ? undefined : parseQuote(parts.quote)));
   if (parts === undefined || quote.kind === 'refused' || quote.value === undefined) return {};
-  const { reasons } = await checkQuote(parts, ak, 'TPM_QUOTE_SIGNATURE_INVALID', crypto);
+  const { reasons } = await verifyQuoteParts(parts, ak, 'TPM_QUOTE_SIGNATURE_INVALID', crypto);
   return {
     tpm_quote: quoteFields(quote.value),
     tpm_quote_signature_valid: !reasons.some(({ code }) => code === 'TPM_QUOTE_SIGNATURE_INVALID'),

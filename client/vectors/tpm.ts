@@ -7,7 +7,7 @@ import { encodeTpmDocument, type TpmDocument } from '#shared/attestation/tpm/doc
 import { type AttestationKey, parseAttestationKey } from '#shared/attestation/tpm/key.ts';
 import { algorithmText, bankOf, PCR_BANK_NAMES, type PcrBank, type PcrValues } from '#shared/attestation/tpm/pcr.ts';
 import { nameOf, OBJECT_BITS } from '#shared/attestation/tpm/public.ts';
-import { checkQuote } from '#shared/attestation/tpm/quote.ts';
+import { verifyQuoteParts } from '#shared/attestation/tpm/quote.ts';
 import { parseSignature, SCHEMES } from '#shared/attestation/tpm/signature.ts';
 import { decodePem } from '#shared/attestation/x509/pem.ts';
 import { EMPTY, equalBytes, fromHex, textOf, toHex } from '#shared/bytes/bytes.ts';
@@ -57,7 +57,7 @@ export const tpmVectors: VectorPlatform = {
     const { quote, signature, key } = parsed.value;
     const pcrs = readPcrs(files);
     const parts = { quote: requiredFile(files, 'quote.msg'), signature: requiredFile(files, 'quote.sig') };
-    const { reasons } = await checkQuote({ ...parts, pcrs: pcrValues(pcrs) }, key, 'SIGNATURE_INVALID', crypto);
+    const { reasons } = await verifyQuoteParts({ ...parts, pcrs: pcrValues(pcrs) }, key, 'SIGNATURE_INVALID', crypto);
     return {
       quote: quoteFields(quote),
       signature_alg: algorithmText(SCHEMES[signature.scheme]),

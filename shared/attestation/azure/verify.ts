@@ -8,8 +8,8 @@ import type { Reason } from '../reasons.ts';
 import { parseSnpReport } from '../sev-snp/report.ts';
 import { verifySnpReport } from '../sev-snp/verify.ts';
 import { verifyTdQuote } from '../tdx/verify.ts';
-import type { CheckedQuote, QuoteParts } from '../tpm/quote.ts';
-import { checkQuote } from '../tpm/quote.ts';
+import type { QuoteParts, TpmQuoteVerification } from '../tpm/quote.ts';
+import { verifyQuoteParts } from '../tpm/quote.ts';
 import type { EvidenceVerifier, Verification, VerificationContext } from '../verification.ts';
 import { refusedFor } from '../verification.ts';
 import { AZURE_VOCABULARY, azureClaims } from './claims.ts';
@@ -119,12 +119,12 @@ async function quoteOf(
   tpm: QuoteParts | undefined,
   claims: RuntimeClaims | undefined,
   { crypto }: VerificationContext,
-): Promise<Pick<CheckedQuote, 'quote' | 'reasons'>> {
+): Promise<Pick<TpmQuoteVerification, 'quote' | 'reasons'>> {
   if (tpm === undefined) {
     return { quote: undefined, reasons: [{ code: 'QUOTE_MISSING', detail: 'no quote of the vTPM came' }] };
   }
   if (claims === undefined) return { quote: undefined, reasons: [] };
-  return checkQuote(tpm, claims.ak, 'TPM_QUOTE_SIGNATURE_INVALID', crypto);
+  return verifyQuoteParts(tpm, claims.ak, 'TPM_QUOTE_SIGNATURE_INVALID', crypto);
 }
 
 /** Azure confidential VMs, on AMD SEV-SNP and on Intel TDX. Their roots are those of the hardware. */

@@ -13,7 +13,7 @@ const ISSUER = 'https://nras.attestation.nvidia.com';
 const VOCABULARY: PolicyVocabulary = {
   measurements: {},
   attributes: {
-    /** NVIDIA's verdict on all devices of the request: report, chain, revocation, golden measurements. */
+    /** NVIDIA's verdict on all devices of the request: report, chain, revocation, reference measurements. */
     overall_result: { type: 'boolean', otherwise: true },
     sub: { type: 'text' },
     claims_version: { type: 'text' },

@@ -22,7 +22,7 @@ const CHAIN_MAX = 6;
 /**
  * Verifies the report of an NVIDIA GPU or switch: SPDM request and response, ECDSA P-384 with SHA-384 over all but the
  * signature by the device's key, the chain of `certificate` endorsements (leaf first) up to NVIDIA's root, and the
- * firmware that the certificate was issued for. The measurements are not compared with NVIDIA's golden ones (RIM) and
+ * firmware that the certificate was issued for. The measurements are not compared with NVIDIA's reference values (RIM) and
  * no certificate's revocation is asked for (NVIDIA answers by OCSP, online): policy must name what it wants.
  */
 const verifyNvidia: EvidenceVerifier = async ({ document, endorsements }, context) => {
@@ -143,7 +143,7 @@ const CHECKS = [
   'SPDM 1.1 request and measurements response, every field',
   'ECDSA P-384 signature by the device key over request and response',
   'certificates up to the pinned root: signatures, names, validity, CA bits, key usage; not revocation (OCSP)',
-  'firmware of the report against the one of the certificate; not against golden measurements (RIM)',
+  'firmware of the report against the one of the certificate; not against reference measurements (RIM)',
 ];
 
 /** NVIDIA GPUs and switches in confidential computing mode. Report data are the nonce of the request, 32 bytes. */

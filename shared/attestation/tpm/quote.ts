@@ -17,7 +17,7 @@ export interface QuoteParts {
 }
 
 /** What a quote was found to be. `quote` and `signature` are `undefined` where they could not be read. */
-export interface CheckedQuote {
+export interface TpmQuoteVerification {
   readonly quote: TpmQuote | undefined;
   readonly signature: TpmSignature | undefined;
   readonly reasons: readonly Reason[];
@@ -29,12 +29,12 @@ const SCALAR_BYTES = { p256: 32, p384: 48 } as const;
  * Verifies a quote by `key`: the signature over the bytes as they came, their form, and the digest over the registers.
  * A signature that does not hold is reported as `code`.
  */
-export async function checkQuote(
+export async function verifyQuoteParts(
   parts: QuoteParts,
   key: Pick<AttestationKey, 'kind' | 'spki'>,
   code: 'SIGNATURE_INVALID' | 'TPM_QUOTE_SIGNATURE_INVALID',
   crypto: CryptoPort,
-): Promise<CheckedQuote> {
+): Promise<TpmQuoteVerification> {
   const signature = attempt(() => parseSignature(parts.signature));
   const quote = attempt(() => parseQuote(parts.quote));
   const reasons: Reason[] = [];

@@ -15,8 +15,8 @@ import type { AttestationKey } from './key.ts';
 import { descriptionReasons, parseAttestationKey } from './key.ts';
 import { PCR_BANK_NAMES } from './pcr.ts';
 import { nameOf } from './public.ts';
-import type { CheckedQuote } from './quote.ts';
-import { checkQuote } from './quote.ts';
+import type { TpmQuoteVerification } from './quote.ts';
+import { verifyQuoteParts } from './quote.ts';
 import { measurementsOf, registerNames } from './registers.ts';
 import { replayReasons } from './replay.ts';
 import { secureBootOf } from './secure-boot.ts';
@@ -32,7 +32,7 @@ const verifyTpmQuote: EvidenceVerifier = async ({ document: bytes, endorsements 
   const key = attempt(() => parseAttestationKey(ak));
   if (key.kind === 'refused') return refusedFor(key.reason);
   const { trust, reasons: untrusted } = await keyTrust(key.value, endorsements, context);
-  const checked = await checkQuote({ quote, signature, pcrs }, key.value, 'SIGNATURE_INVALID', context.crypto);
+  const checked = await verifyQuoteParts({ quote, signature, pcrs }, key.value, 'SIGNATURE_INVALID', context.crypto);
   const log = followLog(document.value, context);
   const reasons = [...untrusted, ...checked.reasons, ...log.reasons];
   if (checked.quote !== undefined && checked.signature !== undefined) {
@@ -70,7 +70,7 @@ interface Verified {
   readonly document: TpmDocument;
   readonly key: AttestationKey;
   readonly trust: KeyTrust;
-  readonly quote: NonNullable<CheckedQuote['quote']>;
+  readonly quote: NonNullable<TpmQuoteVerification['quote']>;
   readonly log: FollowedLog;
 }
 

@@ -8,7 +8,7 @@ import { type EmulatedAk, emulatedAk } from '#infra/emulator/tpm/key.ts';
 import { TpmRegisters } from '#infra/emulator/tpm/registers.ts';
 import { parseQuote } from '#shared/attestation/tpm/attest.ts';
 import { parseAttestationKey } from '#shared/attestation/tpm/key.ts';
-import { checkQuote } from '#shared/attestation/tpm/quote.ts';
+import { verifyQuoteParts } from '#shared/attestation/tpm/quote.ts';
 import { nodeCrypto } from '#shared/crypto/node.ts';
 
 const REPORT = '0x01400001';
@@ -53,7 +53,7 @@ describe('vtpmTools', () => {
       [11, zero],
     ]);
     const parts = { quote, signature, pcrs: new Map([['sha256', registers] as const]) };
-    const checked = await checkQuote(parts, parseAttestationKey(ak.spki), 'SIGNATURE_INVALID', nodeCrypto);
+    const checked = await verifyQuoteParts(parts, parseAttestationKey(ak.spki), 'SIGNATURE_INVALID', nodeCrypto);
     expect(checked.reasons).to.deep.equal([]);
     expect(parseQuote(quote).extraData).to.deep.equal(Uint8Array.of(0xaa, 0xbb));
     expect(await file('pcrs')).to.deep.equal(new Uint8Array(64));

@@ -37,7 +37,7 @@ describe('NVIDIA GPU verifier', () => {
       root: { name: 'emulator', platform: 'nvidia-gpu', sha256: device.sha256, emulated: true },
     });
     expect(claims?.details['responseNonce']).to.equal(toHex(CONTENTS.responseNonce));
-    expect(claims?.checks.join()).to.include('not revocation').and.include('not against golden measurements');
+    expect(claims?.checks.join()).to.include('not revocation').and.include('not against reference measurements');
   });
 
   it('is refused where nobody names its root', async () => {
