@@ -19,7 +19,7 @@ export const DEVICE_SETTINGS = [
 
 /**
  * The device of this machine where the manifest demands evidence of this participant; `undefined` where it does not.
- * @throws Fault - CONFIG_INVALID; ATTESTER_FAILED when there is no device here
+ * @throws Fault - CONFIG_INVALID; ATTESTER_MISSING when there is no device here
  */
 export async function ownDeviceOf(
   context: CliContext,
@@ -30,7 +30,7 @@ export async function ownDeviceOf(
 
 /**
  * The device that the settings name, else the first that is present.
- * @throws Fault - CONFIG_INVALID; ATTESTER_FAILED when there is no device here
+ * @throws Fault - CONFIG_INVALID; ATTESTER_MISSING when there is no device here
  */
 export async function openDevice({ settings, environment, crypto }: CliContext): Promise<ParticipantAttester> {
   const folder = settings.get(SETTINGS.endorsements);

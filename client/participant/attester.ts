@@ -27,7 +27,7 @@ export interface OwnDevice {
  * The attester of this machine, for participants of whom the manifest demands evidence: the enclave's own adapters, so
  * that there is one implementation. `searchPath` is the PATH on which tpm2-tools are looked for.
  * @throws Fault - CONFIG_INVALID for a name that is none, and from the attester for more than a join may carry;
- * ATTESTER_FAILED when there is no such device here
+ * ATTESTER_MISSING when there is no such device here
  */
 export async function openOwnDevice(
   { name, options, cached }: OwnDevice,

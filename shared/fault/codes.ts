@@ -104,6 +104,7 @@ export const FAULT_CODES = {
   DATA_INVALID: { meaning: 'a data set that cannot be read or does not fit the study', action: 'fix' },
   TRAINER_FAILED: { meaning: 'the trainer stopped without an update', action: 'fix' },
   ATTESTER_FAILED: { meaning: 'the platform gave no evidence', action: 'retry' },
+  ATTESTER_MISSING: { meaning: 'this machine has no device for the evidence that is asked of it', action: 'fix' },
   BACKEND_MISSING: { meaning: 'no tensor backend could be loaded', action: 'fix' },
 } as const satisfies Record<string, CodeEntry>;
 

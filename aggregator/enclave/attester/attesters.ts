@@ -31,8 +31,8 @@ export const AUTO = 'auto';
 
 /**
  * The attester `name`, or for {@link AUTO} the first that is present.
- * @throws Fault - CONFIG_INVALID for a name that is not in {@link ATTESTERS}, or a device without one; ATTESTER_FAILED when the platform is not
- * there, or none is: with what was looked for and what was found in its place
+ * @throws Fault - CONFIG_INVALID for a name that is not in {@link ATTESTERS}, or a device without one; ATTESTER_MISSING
+ * when the platform is not there, or none is: with what was looked for and what was found in its place; ATTESTER_FAILED
  */
 export async function chooseAttester(name: string, options: AttesterOptions, ports: AttesterPorts): Promise<Attester> {
   const candidates = name === AUTO ? DRIVERS : DRIVERS.filter(({ platform }) => platform === name);
@@ -49,5 +49,5 @@ export async function chooseAttester(name: string, options: AttesterOptions, por
     if (missing === undefined) return driver.open(ports, options);
     found.push(`${driver.platform}: ${missing}`);
   }
-  throw new Fault('ATTESTER_FAILED', `this machine has no device that could vouch for it\n  ${found.join('\n  ')}`);
+  throw new Fault('ATTESTER_MISSING', `this machine has no device that could vouch for it\n  ${found.join('\n  ')}`);
 }

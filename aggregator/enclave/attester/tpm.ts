@@ -1,8 +1,9 @@
 import { encodeTpmDocument, type TpmDocument } from '#shared/attestation/tpm/document.ts';
 import { EVENT_LOG_LIMITS } from '#shared/attestation/tpm/event-log.ts';
+import { Fault } from '#shared/fault/fault.ts';
 import { readDeviceFile } from './device-file.ts';
 import type { AttesterDriver, AttesterOptions, AttesterPorts } from './driver.ts';
-import { attesterFailed } from './failure.ts';
+import { attesterFailed, failureText } from './failure.ts';
 import { oneAtATime } from './one-at-a-time.ts';
 import { missingFromTpm, quoteBy, TPM_STRUCTURE_BYTES_MAX, withTpmTools } from './tpm-tools.ts';
 import type { ToolFolder } from './transport/tools.ts';
@@ -33,6 +34,8 @@ export const tpmAttester: AttesterDriver = {
   platform: 'tpm-quote',
   missing: (ports, options) => missingFromTpm(ports, options, ['tpm2_getcap', 'properties-fixed']),
   async open(ports, options) {
+    requireHandle(options.tpmKey);
+    await readEventLog(ports, options);
     const key = await withTpmTools(ports, options, (tools) =>
       options.tpmKey === undefined ? makeKey(tools) : persistentKey(tools, options.tpmKey),
     );
@@ -50,8 +53,19 @@ export const tpmAttester: AttesterDriver = {
   },
 };
 
+/** TPM 2.0 part 2, 7.4: handles of persistent objects begin with 0x81. */
+function requireHandle(handle: string | undefined): void {
+  if (handle === undefined || /^0x81[0-9a-f]{6}$/i.test(handle)) return;
+  const expected = 'expected a persistent handle such as 0x81010002';
+  throw new Fault('CONFIG_INVALID', `--tpm-key: found ${handle.slice(0, 40)}, ${expected}`);
+}
+
 async function persistentKey(tools: ToolFolder, handle: string): Promise<QuotingKey> {
-  await tools.run('tpm2_readpublic', '-c', handle, '-f', 'der', '-o', 'ak');
+  try {
+    await tools.run('tpm2_readpublic', '-c', handle, '-f', 'der', '-o', 'ak');
+  } catch (cause) {
+    throw attesterFailed(failureText(`reading the key ${handle} of --tpm-key`, cause), cause);
+  }
   return { name: handle, shown: { ak: await tools.read('ak', TPM_STRUCTURE_BYTES_MAX) } };
 }
 
@@ -89,15 +103,16 @@ function withoutSize(sized: Uint8Array): Uint8Array {
   return sized.slice(SIZE_BYTES);
 }
 
-/** The log, where it can be read and carried: a policy that wants more than register values needs it. */
-async function readEventLog(
-  { files }: AttesterPorts,
-  { eventLog = EVENT_LOG }: AttesterOptions,
-): Promise<Uint8Array | undefined> {
+/**
+ * The log, where it can be read and carried: a policy that wants more than register values needs it. Throws
+ * `ATTESTER_FAILED` for one that the operator names and that is not to be had.
+ */
+async function readEventLog({ files }: AttesterPorts, { eventLog }: AttesterOptions): Promise<Uint8Array | undefined> {
   try {
-    const log = await readDeviceFile(files, eventLog, EVENT_LOG_LIMITS.bytes);
+    const log = await readDeviceFile(files, eventLog ?? EVENT_LOG, EVENT_LOG_LIMITS.bytes);
     return log.length === 0 ? undefined : log;
-  } catch {
+  } catch (cause) {
+    if (eventLog !== undefined) throw attesterFailed(failureText(`reading the event log ${eventLog}`, cause), cause);
     // Not there, not for us to read, or longer than evidence may be: the quote stands without it.
     return undefined;
   }

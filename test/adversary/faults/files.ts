@@ -57,6 +57,12 @@ export function fileFaults(ledger: Ledger): void {
     expect(run.code).to.equal(2);
   });
 
+  it('a device that this machine does not have is ATTESTER_MISSING, exit code 1', async () => {
+    const run = await cli('evidence', 'make', '--attester', 'intel-sgx', '--device', '/nowhere');
+    ledger.provoked(codeIn(run.stderr), 'ATTESTER_MISSING', run.stderr);
+    expect(run.code).to.equal(1);
+  });
+
   it('a key file that everybody may read is KEY_FILE_INVALID, exit code 1', async () => {
     await write('open.key', await read('mary.key'));
     await chmod(join(folder, 'open.key'), 0o644);

@@ -6,6 +6,7 @@ import type { Kernel, Mount } from '#infra/emulator/kernel/kernel.ts';
 import { kernelWith } from '#infra/emulator/kernel/kernel.ts';
 import { fromBase64, toBase64 } from '#shared/bytes/base64.ts';
 import { nodeCrypto } from '#shared/crypto/node.ts';
+import type { FaultCode } from '#shared/fault/codes.ts';
 import { Fault } from '#shared/fault/fault.ts';
 
 /** A system call that a test sees before the emulated kernel does; it may throw what a kernel would. */
@@ -136,11 +137,20 @@ export function emulatedPorts(ports: Partial<AttesterPorts>): AttesterPorts {
 }
 
 /** Awaits a failure of an attester; gives its message. */
-export async function attesterFailure(work: Promise<unknown>): Promise<string> {
+export function attesterFailure(work: Promise<unknown>): Promise<string> {
+  return messageOf('ATTESTER_FAILED', work);
+}
+
+/** Awaits that there is no such device here; gives the message. */
+export function attesterMissing(work: Promise<unknown>): Promise<string> {
+  return messageOf('ATTESTER_MISSING', work);
+}
+
+async function messageOf(code: FaultCode, work: Promise<unknown>): Promise<string> {
   const outcome = await work.then(
     () => undefined,
     (error: unknown) => error,
   );
-  if (outcome instanceof Fault && outcome.code === 'ATTESTER_FAILED') return outcome.message;
-  throw new Error('expected ATTESTER_FAILED', { cause: outcome });
+  if (outcome instanceof Fault && outcome.code === code) return outcome.message;
+  throw new Error(`expected ${code}`, { cause: outcome });
 }

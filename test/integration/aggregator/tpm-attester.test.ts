@@ -13,7 +13,7 @@ import { parseAttestationKey } from '#shared/attestation/tpm/key.ts';
 import { verifyEvidence } from '#shared/attestation/verify.ts';
 import { toHex } from '#shared/bytes/bytes.ts';
 import { nodeCrypto } from '#shared/crypto/node.ts';
-import { attesterFailure } from '#test/fakes/tee/emulated-devices.ts';
+import { attesterFailure, attesterMissing } from '#test/fakes/tee/emulated-devices.ts';
 import { requireSwtpm } from '#test/fakes/tee/swtpm.ts';
 
 const AT_MS = Date.parse('2026-11-20T12:00:00Z');
@@ -107,7 +107,7 @@ describe('the TPM adapter on a TPM in software', () => {
   });
 
   it('says what is missing where no TPM answers', async () => {
-    const message = await attesterFailure(open({ tcti: `swtpm:path=${join(folder, 'none')}` }));
+    const message = await attesterMissing(open({ tcti: `swtpm:path=${join(folder, 'none')}` }));
     expect(message).to.match(/tpm-quote: no evidence: tpm2_getcap failed \(\d+\)/);
     expect(await attesterFailure(open({ tpmKey: '0x81019999' }))).to.include('tpm2_readpublic');
   });

@@ -51,9 +51,9 @@ describe('cloister evidence make, on a server with a TPM', function () {
       '--device',
       '/nowhere',
     ]);
-    expect(run.code).to.equal(4);
+    expect(run.code).to.equal(1);
     expect(run.stderr)
-      .to.match(/^error ATTESTER_FAILED: /)
+      .to.match(/^error ATTESTER_MISSING: /)
       .and.include('/nowhere');
   });
 });

@@ -10,7 +10,7 @@ import type { Endorsement } from '#shared/attestation/evidence.ts';
 import { toHex, utf8 } from '#shared/bytes/bytes.ts';
 import { nodeCrypto } from '#shared/crypto/node.ts';
 import { Fault } from '#shared/fault/fault.ts';
-import { attesterFailure } from '#test/fakes/tee/emulated-devices.ts';
+import { attesterMissing } from '#test/fakes/tee/emulated-devices.ts';
 
 const REPORT_DATA = new Uint8Array(64).fill(5);
 const NONCE = toHex(nodeCrypto.digest('sha256', REPORT_DATA));
@@ -55,7 +55,7 @@ describe("a participant's own device", () => {
 
   it('is looked for when it is not named, by default', async () => {
     expect(DEVICE_NAMES).to.include.members([DEVICE_DEFAULT, 'tpm-quote', 'aws-nitro']);
-    const missing = await attesterFailure(
+    const missing = await attesterMissing(
       openOwnDevice({ name: 'aws-nitro', options: {}, cached: [] }, nodeCrypto, ''),
     );
     expect(missing).to.include('aws-nitro: there is no');

@@ -6,7 +6,7 @@ import { GRAMINE_ROOT, gramineAttestation } from '#infra/emulator/kernel/gramine
 import type { Mount } from '#infra/emulator/kernel/kernel.ts';
 import { isPlatform } from '#shared/attestation/platforms.ts';
 import { Fault } from '#shared/fault/fault.ts';
-import { attesterFailure, emulatedFiles, emulatedPorts } from '#test/fakes/tee/emulated-devices.ts';
+import { attesterMissing, emulatedFiles, emulatedPorts } from '#test/fakes/tee/emulated-devices.ts';
 
 const SNP: Mount = {
   root: TSM_FOLDER,
@@ -43,21 +43,21 @@ describe('chooseAttester', () => {
   });
 
   it('says for each platform what was looked for when none is present', async () => {
-    const message = await attesterFailure(choose(AUTO));
+    const message = await attesterMissing(choose(AUTO));
     for (const platform of ATTESTERS) expect(message).to.match(new RegExp(`^ {2}${platform}: .+`, 'm'));
     expect(message).to.include('there is no /dev/attestation/attestation_type');
     expect(message).to.include(`there is no ${TSM_FOLDER}`);
   });
 
   it('says what is missing of the one that is named, and does not take another', async () => {
-    const message = await attesterFailure(choose('intel-tdx', [SNP, GRAMINE]));
+    const message = await attesterMissing(choose('intel-tdx', [SNP, GRAMINE]));
     expect(message).to.include('intel-tdx: ').and.include('sev_guest, not by tdx_guest');
     expect(message).to.not.include('amd-sev-snp');
   });
 
   it('opens the Nitro relay that is named without looking at its socket', async () => {
     expect((await choose('aws-nitro', [], { device: '/run/nsm.sock' })).platform).to.equal('aws-nitro');
-    expect(await attesterFailure(choose('aws-nitro'))).to.include('there is no /run/cloister/nsm.sock');
+    expect(await attesterMissing(choose('aws-nitro'))).to.include('there is no /run/cloister/nsm.sock');
   });
 
   it('refuses a name that no adapter has', async () => {

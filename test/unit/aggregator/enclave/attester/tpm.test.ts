@@ -120,7 +120,20 @@ describe('tpmAttester', () => {
 
   it('takes the log from where it is told', async () => {
     expect((await attest({ eventLog: '/my/log' })).eventLog).to.deep.equal(utf8('the log of the boot'));
-    expect((await attest({ eventLog: '/no/log' })).eventLog).to.equal(undefined);
+  });
+
+  it('fails at its start without the log that it is told', async () => {
+    const message = await attesterFailure(open({ eventLog: '/no/log' }));
+    expect(message).to.include('reading the event log /no/log failed with ENOENT');
+  });
+
+  it('refuses a key that is no persistent handle, before it asks the TPM', async () => {
+    for (const tpmKey of ['ak.ctx', '0x40000001', '81010002', '0x8101000']) {
+      const fault = await open({ tpmKey }).catch((error: unknown) => error);
+      expect(fault, tpmKey).to.have.property('code', 'CONFIG_INVALID');
+      expect(fault).to.have.property('message').that.includes(`--tpm-key: found ${tpmKey}, expected a persistent`);
+    }
+    expect(tools.ran).to.deep.equal([]);
   });
 
   const unreadable = (): Uint8Array => {
