@@ -270,7 +270,10 @@ describe('cloister evidence', () => {
     });
 
     it('ends in the middle of a collection when it is interrupted', async () => {
-      const path = await collection('interrupted', Array.from({ length: 50 }, () => UNTRUSTED));
+      const path = await collection(
+        'interrupted',
+        Array.from({ length: 50 }, () => UNTRUSTED),
+      );
       const interrupt = new AbortController();
       let out = '';
       const write = (text: string): void => {
