@@ -1,7 +1,7 @@
 import { webcrypto } from 'node:crypto';
 import { type CborInput, encodeCbor } from '#shared/attestation/cbor/encode.ts';
 import { concat, EMPTY } from '#shared/bytes/bytes.ts';
-import type { Chain } from './pki.ts';
+import { type Chain, SIGNING } from './pki.ts';
 
 /** What the device states in one attestation document. */
 export interface DocumentContents {
@@ -42,7 +42,6 @@ export interface DocumentDefects {
 const COSE_ALGORITHM = 1;
 const ES384 = -35;
 const COSE_SIGN1_TAG = Uint8Array.of(0xd2);
-const SIGNING = { name: 'ECDSA', hash: 'SHA-384' } as const;
 
 /**
  * An attestation document in the format of the Nitro Security Module: an untagged COSE_Sign1 (RFC 9052 section 4.2)

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { AzureHardware } from '#shared/attestation/azure/hcl.ts';
 import { concat, EMPTY, utf8 } from '#shared/bytes/bytes.ts';
-import { u32 } from '../intel/report.ts';
+import { u32le } from '../bytes.ts';
 
 /** What an HCL report is made of. */
 export interface HclContents {
@@ -52,19 +52,19 @@ export function mintHclReport(
   const reportBytes = 32 + AREA_BYTES + 20 + runtimeClaims.length;
   const header = concat(
     utf8(defects.signature ?? 'HCLA'),
-    u32(defects.version ?? TYPES[hardware].version),
-    u32(defects.reportBytes ?? reportBytes),
-    u32(defects.requestType ?? REQUEST_TYPE),
-    u32(defects.status ?? 0),
+    u32le(defects.version ?? TYPES[hardware].version),
+    u32le(defects.reportBytes ?? reportBytes),
+    u32le(defects.requestType ?? REQUEST_TYPE),
+    u32le(defects.status ?? 0),
     defects.reserved ?? new Uint8Array(12),
   );
   const areaRest = defects.areaRest ?? new Uint8Array(AREA_BYTES - hardwareReport.length);
   const runtimeHeader = concat(
-    u32(defects.dataBytes ?? 20 + runtimeClaims.length),
-    u32(defects.runtimeVersion ?? 1),
-    u32(defects.reportType ?? TYPES[hardware].report),
-    u32(defects.hashType ?? HASH_SHA256),
-    u32(defects.claimsBytes ?? runtimeClaims.length),
+    u32le(defects.dataBytes ?? 20 + runtimeClaims.length),
+    u32le(defects.runtimeVersion ?? 1),
+    u32le(defects.reportType ?? TYPES[hardware].report),
+    u32le(defects.hashType ?? HASH_SHA256),
+    u32le(defects.claimsBytes ?? runtimeClaims.length),
   );
   const rest = defects.rest ?? (reportBytes < NV_BYTES ? new Uint8Array(NV_BYTES - reportBytes) : EMPTY);
   return concat(header, hardwareReport, areaRest, runtimeHeader, runtimeClaims, rest);

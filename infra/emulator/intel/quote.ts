@@ -1,9 +1,10 @@
 import { createHash, webcrypto } from 'node:crypto';
 import type { SgxReportBody } from '#shared/attestation/dcap/sgx-report.ts';
 import { concat, EMPTY, utf8 } from '#shared/bytes/bytes.ts';
+import { u16le, u32le } from '../bytes.ts';
 import type { Certified } from '../certify.ts';
 import { INTEL_SIGNING, type IntelPki, type IntelPkiOptions, issuePck, pemOf } from './pki.ts';
-import { sgxReport, u16, u32 } from './report.ts';
+import { sgxReport } from './report.ts';
 import type { PckFields } from './sgx-extension.ts';
 
 /** A machine with a quoting enclave and a certified platform key. */
@@ -115,12 +116,12 @@ export async function mintQuote(
   const signature = await sign(machine.attestationKeys.privateKey, signed);
   const key = (defects.alterAttestationKey ?? same)(await pointOf(machine.attestationKeys.publicKey));
   const qe = await qeReportData(machine, key, defects);
-  const proof = contents.version === 3 ? qe : concat(u16(defects.outerType ?? QE_REPORT), u32(qe.length), qe);
+  const proof = contents.version === 3 ? qe : concat(u16le(defects.outerType ?? QE_REPORT), u32le(qe.length), qe);
   const data = concat((defects.alterSignature ?? same)(signature), key, proof);
   const altered = (defects.alterSignatureData ?? same)(data);
   return concat(
     (defects.alterSigned ?? same)(signed),
-    u32(defects.signatureDataBytes ?? altered.length),
+    u32le(defects.signatureDataBytes ?? altered.length),
     altered,
     defects.trailing ?? EMPTY,
   );
@@ -136,8 +137,8 @@ function headerOf(
   { version }: QuoteContents,
   { header = {} }: QuoteDefects,
 ) {
-  const svns = version === 3 ? concat(u16(qe.isvSvn ?? 0), u16(platform.pceSvn)) : new Uint8Array(4);
-  const bytes = concat(u16(version), u16(2), u32(TEE_TYPES[tee]), svns, QE_VENDOR_ID, new Uint8Array(20));
+  const svns = version === 3 ? concat(u16le(qe.isvSvn ?? 0), u16le(platform.pceSvn)) : new Uint8Array(4);
+  const bytes = concat(u16le(version), u16le(2), u32le(TEE_TYPES[tee]), svns, QE_VENDOR_ID, new Uint8Array(20));
   for (const [offset, value] of Object.entries(header)) bytes.set(value, Number(offset));
   return bytes;
 }
@@ -145,7 +146,7 @@ function headerOf(
 function bodyOf({ version, report }: QuoteContents, { descriptor }: QuoteDefects): Uint8Array {
   if (version !== 5) return report;
   const [type, bytes] = descriptor ?? [BODY_TYPES[report.length] ?? 0, report.length];
-  return concat(u16(type), u32(bytes), report);
+  return concat(u16le(type), u32le(bytes), report);
 }
 
 /** The quoting enclave's report on the attestation key, signed by the PCK, and the certification data behind it. */
@@ -163,10 +164,10 @@ async function qeReportData(machine: QuotingMachine, key: Uint8Array, defects: Q
   return concat(
     (defects.alterQeReport ?? same)(report),
     (defects.alterQeSignature ?? same)(signature),
-    u16(placedAuthData.length),
+    u16le(placedAuthData.length),
     placedAuthData,
-    u16(type),
-    u32(bytes.length),
+    u16le(type),
+    u32le(bytes.length),
     bytes,
   );
 }

@@ -1,6 +1,7 @@
 import type { SgxReportBody } from '#shared/attestation/dcap/sgx-report.ts';
 import type { TdReportBody } from '#shared/attestation/dcap/td-report.ts';
 import { concat } from '#shared/bytes/bytes.ts';
+import { u16le } from '../bytes.ts';
 
 /** The 384 bytes of an SGX report body; what is left out is zero. */
 export function sgxReport(fields: Partial<SgxReportBody>): Uint8Array {
@@ -15,9 +16,9 @@ export function sgxReport(fields: Partial<SgxReportBody>): Uint8Array {
     sized(fields.mrSigner, 32),
     new Uint8Array(32),
     sized(fields.configId, 64),
-    u16(fields.isvProdId ?? 0),
-    u16(fields.isvSvn ?? 0),
-    u16(fields.configSvn ?? 0),
+    u16le(fields.isvProdId ?? 0),
+    u16le(fields.isvSvn ?? 0),
+    u16le(fields.configSvn ?? 0),
     new Uint8Array(42),
     sized(fields.isvFamilyId, 16),
     sized(fields.reportData, 64),
@@ -43,16 +44,6 @@ export function tdReport(fields: Partial<TdReportBody>): Uint8Array {
     sized(fields.reportData, 64),
     ...(later ? [sized(teeTcbSvn2, 16), sized(mrServiceTd, 48)] : []),
   );
-}
-
-/** Little-endian. */
-export function u16(value: number): Uint8Array {
-  return Uint8Array.of(value & 0xff, value >>> 8);
-}
-
-/** Little-endian. */
-export function u32(value: number): Uint8Array {
-  return concat(u16(value & 0xffff), u16(value >>> 16));
 }
 
 /** `value` in a field of `bytes` bytes, zeros behind it. */

@@ -1,5 +1,6 @@
 import { type KeyObject, sign } from 'node:crypto';
 import { concat, utf8 } from '#shared/bytes/bytes.ts';
+import { u16le, u24le } from '../bytes.ts';
 
 /** What an emulated GPU states in one report. */
 export interface ReportContents {
@@ -37,15 +38,15 @@ export function mintReport(deviceKey: KeyObject, contents: ReportContents, defec
   const request = concat(Uint8Array.of(VERSION, GET_MEASUREMENTS, 1, ALL), requestNonce, Uint8Array.of(0));
   const blocks = concat(...[...measurements].map(([index, value]) => measurementBlock(index, value)));
   const record = defects.rewriteRecord?.(blocks) ?? blocks;
-  const header = concat(Uint8Array.of(VERSION, MEASUREMENTS, 0, 0, measurements.size), u24(record.length));
-  const fields = concat(...opaque.map(([number, value]) => concat(u16(number), u16(value.length), value)));
+  const header = concat(Uint8Array.of(VERSION, MEASUREMENTS, 0, 0, measurements.size), u24le(record.length));
+  const fields = concat(...opaque.map(([number, value]) => concat(u16le(number), u16le(value.length), value)));
   const written = defects.rewriteOpaque?.(fields) ?? fields;
   const signed = concat(
     defects.rewriteRequest?.(request) ?? request,
     defects.rewriteHeader?.(header) ?? header,
     record,
     responseNonce,
-    u16(written.length),
+    u16le(written.length),
     written,
   );
   const signature = new Uint8Array(sign('sha384', signed, { key: deviceKey, dsaEncoding: 'ieee-p1363' }));
@@ -54,8 +55,8 @@ export function mintReport(deviceKey: KeyObject, contents: ReportContents, defec
 
 /** A measurement in the form of the DMTF: mutable firmware, a digest. */
 export function measurementBlock(index: number, value: Uint8Array, type = 1): Uint8Array {
-  const inner = concat(Uint8Array.of(type), u16(value.length), value);
-  return concat(Uint8Array.of(index, 1), u16(inner.length), inner);
+  const inner = concat(Uint8Array.of(type), u16le(value.length), value);
+  return concat(Uint8Array.of(index, 1), u16le(inner.length), inner);
 }
 
 /** Opaque data of a GPU: versions of VBIOS and driver, firmware id, no Protected PCIe mode. */
@@ -66,12 +67,4 @@ export function gpuFields(firmwareId: Uint8Array): ReportContents['opaque'] {
     [20, firmwareId],
     [21, Uint8Array.of(0x55)],
   ];
-}
-
-function u16(value: number): Uint8Array {
-  return Uint8Array.of(value & 0xff, value >> 8);
-}
-
-function u24(value: number): Uint8Array {
-  return concat(u16(value & 0xffff), Uint8Array.of(value >> 16));
 }

@@ -1,6 +1,6 @@
 import { PCR_BANK_NAMES, PCR_BANKS, type PcrBank } from '#shared/attestation/tpm/pcr.ts';
 import { concat, EMPTY, utf8 } from '#shared/bytes/bytes.ts';
-import { u16le, u32le } from './bytes.ts';
+import { u16le, u32le } from '../bytes.ts';
 import type { TpmRegisters } from './registers.ts';
 
 /** TCG_EVENTTYPE of what an emulated boot measures. */

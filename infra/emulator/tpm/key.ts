@@ -1,6 +1,6 @@
 import { createHash, generateKeyPairSync, type KeyObject, sign } from 'node:crypto';
 import { concat, EMPTY, u32be } from '#shared/bytes/bytes.ts';
-import { counted, u16be } from './bytes.ts';
+import { counted, u16be } from '../bytes.ts';
 
 /** An attestation key of a TPM in software: no TPM keeps it, whoever runs the emulator has it. */
 export interface EmulatedAk {

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { PCR_BANKS, type PcrBank, type PcrValues } from '#shared/attestation/tpm/pcr.ts';
 import { concat, u32be, u64be } from '#shared/bytes/bytes.ts';
-import { counted, u16be } from './bytes.ts';
+import { counted, u16be } from '../bytes.ts';
 import type { EmulatedAk } from './key.ts';
 import type { TpmRegisters } from './registers.ts';
 

@@ -1,6 +1,6 @@
 import { expect } from 'chai';
+import { u16le, u32le } from '#infra/emulator/bytes.ts';
 import { chainOf, type QuoteContents, type QuoteDefects } from '#infra/emulator/intel/quote.ts';
-import { u16, u32 } from '#infra/emulator/intel/report.ts';
 import { parseSgxQuote, parseTdQuote } from '#shared/attestation/dcap/quote.ts';
 import { MalformedInput } from '#shared/attestation/malformed.ts';
 import { concat } from '#shared/bytes/bytes.ts';
@@ -77,11 +77,11 @@ describe('DCAP quote', () => {
       });
 
       const header: Readonly<Record<string, Readonly<Record<number, Uint8Array>>>> = {
-        'version 2': { 0: u16(2) },
-        'version 6': { 0: u16(6) },
-        'attestation key type 3 (P-384)': { 2: u16(3) },
-        'another TEE type': { 4: u32(form.startsWith('SGX') ? 0x81 : 0) },
-        'an unknown TEE type': { 4: u32(0x0100_0081) },
+        'version 2': { 0: u16le(2) },
+        'version 6': { 0: u16le(6) },
+        'attestation key type 3 (P-384)': { 2: u16le(3) },
+        'another TEE type': { 4: u32le(form.startsWith('SGX') ? 0x81 : 0) },
+        'an unknown TEE type': { 4: u32le(0x0100_0081) },
         'another QE vendor': { 12: Uint8Array.of(0x92) },
       };
       for (const [name, bend] of Object.entries(header)) {
@@ -113,7 +113,7 @@ describe('DCAP quote', () => {
           [start + 448 + 2 + 32 + 4, 0xffff],
         ] as const) {
           const bent = Uint8Array.from(bytes);
-          bent.set(u16(value), at);
+          bent.set(u16le(value), at);
           expect(() => parse(form, bent), `${at}: ${value}`).to.throw(MalformedInput);
         }
       });
@@ -163,7 +163,7 @@ describe('DCAP quote', () => {
   });
 
   it('of version 3 is refused for a TD', async () => {
-    const bytes = await mint('TDX 4', { header: { 0: u16(3) } });
+    const bytes = await mint('TDX 4', { header: { 0: u16le(3) } });
     expect(() => parseTdQuote(bytes)).to.throw(MalformedInput, 'for SGX only');
   });
 

@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { counted, u16be } from '#infra/emulator/tpm/bytes.ts';
+import { counted, u16be } from '#infra/emulator/bytes.ts';
 import { selections } from '#infra/emulator/tpm/quote.ts';
 import { attempt } from '#shared/attestation/malformed.ts';
 import { parseQuote } from '#shared/attestation/tpm/attest.ts';
