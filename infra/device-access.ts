@@ -1,3 +1,6 @@
+import { resolve } from 'node:path';
+import { parseArgs } from 'node:util';
+
 /** What an enclave must reach of its machine for evidence; Node's permission model closes all else. */
 export interface DeviceAccess {
   readonly read: readonly string[];
@@ -25,6 +28,9 @@ const DEVICES: Readonly<Record<string, DeviceAccess>> = {
   'tpm-quote': { read: TPM, write: [], programs: true },
 };
 
+/** Names that {@link deviceAccess} knows besides `auto`. */
+export const ACCESSIBLE_DEVICES: readonly string[] = Object.keys(DEVICES);
+
 /** What the device `attester` needs; for `auto` what any may need, and `undefined` for a name that is none. */
 export function deviceAccess(attester: string): DeviceAccess | undefined {
   if (attester !== 'auto') return Object.hasOwn(DEVICES, attester) ? DEVICES[attester] : undefined;
@@ -34,6 +40,20 @@ export function deviceAccess(attester: string): DeviceAccess | undefined {
     write: [...new Set(all.flatMap(({ write }) => write))],
     programs: true,
   };
+}
+
+/**
+ * The same with what the enclave's own arguments `args` name: a device in another place, which may have to be written to
+ * for an answer, and a log. The address of a service is no path.
+ */
+export function withNamedPaths(access: DeviceAccess, args: readonly string[]): DeviceAccess {
+  const text = { type: 'string' } as const;
+  const options = { device: text, 'tpm-event-log': text };
+  const { values } = parseArgs({ args: [...args], options, strict: false, allowPositionals: true });
+  const { device, 'tpm-event-log': log } = values;
+  const devices = typeof device === 'string' && !URL.canParse(device) ? [resolve(device)] : [];
+  const logs = typeof log === 'string' ? [resolve(log)] : [];
+  return { ...access, read: [...access.read, ...devices, ...logs], write: [...access.write, ...devices] };
 }
 
 /** Node's flags for it. `scratch` is a folder for the files of programs, where any are run. */

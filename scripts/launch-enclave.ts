@@ -4,7 +4,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
-import { accessFlags, deviceAccess } from '#infra/device-access.ts';
+import { ACCESSIBLE_DEVICES, accessFlags, deviceAccess, withNamedPaths } from '#infra/device-access.ts';
 import { DEFAULT_PLATFORM, EMULATED_PLATFORMS } from '#infra/emulator/devices/table.ts';
 import { type LaunchOptions, launchEmulated } from '#infra/emulator/launch.ts';
 import { ALLOCATOR, ENCLAVE_FLAGS } from '#infra/runtime.ts';
@@ -78,6 +78,9 @@ async function main(): Promise<number> {
   if (platform !== undefined && emulator === undefined) {
     throw new Fault('CONFIG_INVALID', '--platform says what to play; it needs --emulator');
   }
+  if (nsm !== undefined && !existsSync(nsm)) {
+    throw new Fault('CONFIG_INVALID', `--nsm: there is no ${resolve(nsm)}; start infra/nitro/nsm-bridge.pl first`);
+  }
   for (const path of [listen, boundary]) if (!/^\d+$/.test(path)) requireFree(resolve(path));
   const bundle = values.bundle ?? (await buildEnclaveBundle(DEFAULT_BUNDLE)).path;
   // The enclave runs in a folder of its own, so paths must not depend on this one.
@@ -97,14 +100,19 @@ async function emulated(options: Omit<LaunchOptions, 'args'>, args: readonly str
   const { platform, policy, pcr0, rootSha256, endorsementsFolder: endorsements } = enclave;
   const launched = { event: 'enclave-launched', EMULATED: true, platform, pcr0, rootSha256, policy, endorsements };
   process.stdout.write(`${JSON.stringify(launched)}\n`);
-  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => void enclave.process.stop());
+  // Stays in place: whoever supervises the enclave lets a signal that nobody listens for end this process by itself.
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => void enclave.process.stop());
   const { code } = await enclave.process.exited;
   return code ?? 1;
 }
 
 async function onHardware(bundle: string, attester: string, args: readonly string[]): Promise<number> {
-  const access = deviceAccess(attester);
-  if (access === undefined) throw new Fault('CONFIG_INVALID', `--attester: no device ${attester}; see -- --help`);
+  const usual = deviceAccess(attester);
+  if (usual === undefined) {
+    const names = ['auto', ...ACCESSIBLE_DEVICES].join(', ');
+    throw new Fault('CONFIG_INVALID', `--attester: found ${attester.slice(0, 40)}, expected one of ${names}`);
+  }
+  const access = withNamedPaths(usual, args);
   const scratch = access.programs ? await mkdtemp(join(tmpdir(), 'cloister-enclave-')) : undefined;
   const permissions = ['--permission', `--allow-fs-read=${bundle}`, ...accessFlags(access, scratch)];
   const { PATH = '', TPM2TOOLS_TCTI } = process.env;

@@ -59,9 +59,9 @@ async function run(settings: Settings): Promise<void> {
 /** Our own bug, or the world's end: say what it was, without any value, and stop. Keys die with the process. */
 function die(cause: unknown): never {
   const words = cause instanceof Error ? `${cause.name}: ${cause.message}` : 'unknown failure';
-  process.stderr.write(
-    `${JSON.stringify({ event: 'enclave-failed', words, stack: cause instanceof Error ? cause.stack : '' })}\n`,
-  );
+  const code = cause instanceof Fault ? cause.code : undefined;
+  const stack = cause instanceof Error ? cause.stack : '';
+  process.stderr.write(`${JSON.stringify({ event: 'enclave-failed', code, words, stack })}\n`);
   process.exit(cause instanceof Fault ? 1 : 70);
 }
 

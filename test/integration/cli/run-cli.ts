@@ -1,4 +1,5 @@
 import { spawn } from 'node:child_process';
+import type { Readable } from 'node:stream';
 import { fileURLToPath } from 'node:url';
 
 const BIN = fileURLToPath(new URL('../../../scripts/cloister.mjs', import.meta.url));
@@ -10,17 +11,17 @@ export interface CliRun {
   readonly stderr: string;
 }
 
-/** Runs the real `cloister` in `folder`, with an environment that holds no settings but `environment`; `onStart` gets what sends Ctrl-C. */
+/** Runs the real `cloister` in `folder`, with an environment that holds no settings but `environment`; `onStart` gets what sends Ctrl-C, and stdout. */
 export function runCli(
   folder: string,
   args: readonly string[],
   environment: Readonly<Record<string, string>> = {},
-  onStart: (interrupt: () => void) => void = () => {},
+  onStart: (interrupt: () => void, stdout: Readable) => void = () => {},
 ): Promise<CliRun> {
   return new Promise((resolve, reject) => {
     const env = { PATH: process.env.PATH ?? '', ...environment };
     const child = spawn(process.execPath, [BIN, ...args], { cwd: folder, env, stdio: ['ignore', 'pipe', 'pipe'] });
-    onStart(() => child.kill('SIGINT'));
+    onStart(() => child.kill('SIGINT'), child.stdout);
     let stdout = '';
     let stderr = '';
     child.stdout.on('data', (part: Buffer) => {

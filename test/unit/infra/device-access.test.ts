@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import { ATTESTERS, AUTO } from '#enclave/attester/attesters.ts';
-import { accessFlags, deviceAccess } from '#infra/device-access.ts';
+import { accessFlags, deviceAccess, withNamedPaths } from '#infra/device-access.ts';
 
 describe('what an enclave may reach of its machine', () => {
   it('is known for every device, and for no other name', () => {
@@ -17,6 +17,15 @@ describe('what an enclave may reach of its machine', () => {
       expect(all?.write).to.include.members([...write]);
     }
     expect(all?.programs).to.equal(true);
+  });
+
+  it('is the place that the enclave is told as well, and no address of a service', () => {
+    const access = deviceAccess('amd-sev-snp');
+    if (access === undefined) throw new Error('a device that is known');
+    const told = withNamedPaths(access, ['--vmpl', '1', '--device', '/tsm', '--tpm-event-log=/log', '--listen', 'a']);
+    expect(told.read).to.deep.equal([...access.read, '/tsm', '/log']);
+    expect(told.write).to.deep.equal([...access.write, '/tsm']);
+    expect(withNamedPaths(access, ['--device', 'http://169.254.169.254'])).to.deep.equal(access);
   });
 
   it('is no program and no folder for a device that needs none', () => {
