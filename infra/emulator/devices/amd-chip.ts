@@ -1,4 +1,5 @@
 import type { Endorsement } from '#shared/attestation/evidence.ts';
+import type { AcceptedRoot } from '#shared/attestation/policy.ts';
 import type { SnpChip } from '../sev-snp/chip.ts';
 import { type AmdHierarchy, mintAmdCrl } from '../sev-snp/hierarchy.ts';
 import { loadOrCreateAmdHierarchy } from '../sev-snp/kept-hierarchy.ts';
@@ -10,6 +11,11 @@ const CRL_VALID_MS = 30 * 24 * HOUR_MS;
 /** The authorities of the chips that are played: AMD's fourth generation. */
 export function keptAmdHierarchy(folder: string, surroundings: Surroundings): Promise<AmdHierarchy> {
   return loadOrCreateAmdHierarchy(folder, 'Genoa', surroundings);
+}
+
+/** What a policy names to accept them. */
+export function amdRoot({ sha256 }: AmdHierarchy): AcceptedRoot {
+  return { name: 'EMULATED AMD root of this machine', platform: 'amd-sev-snp', sha256, emulated: true };
 }
 
 /** AMD's revocation list, which names nobody: an hour old, and good for a month. */

@@ -1,7 +1,6 @@
 import { createHash, X509Certificate } from 'node:crypto';
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { Endorsement } from '#shared/attestation/evidence.ts';
 import { toHex } from '#shared/bytes/bytes.ts';
 import { hclReportOf, snpHardware, tdxHardware, type VmHardware } from '../azure/vm.ts';
 import { serveTools } from '../azure-tools/server.ts';
@@ -10,23 +9,19 @@ import type { DeviceMaker, DevicePlace, EmulatedDevice } from '../device.ts';
 import { issueSnpChip } from '../sev-snp/chip.ts';
 import { listenOnLoopback } from '../socket.ts';
 import { emulatedAk } from '../tpm/key.ts';
-import { amdCrl, amdMinimums, keptAmdHierarchy } from './amd-chip.ts';
+import { amdCrl, amdMinimums, amdRoot, keptAmdHierarchy } from './amd-chip.ts';
 import { type AzureMetadata, azureMetadataService } from './azure-metadata.ts';
 import { writeEndorsements } from './endorsement-files.ts';
 import { intelMachine } from './intel-machine.ts';
+import type { KernelFiles } from './kernel-device.ts';
 import { BUNDLE_PCR, measuredBoot } from './measured-boot.ts';
 
 /** What a confidential VM stands on. */
-interface Host {
+interface Host extends Pick<KernelFiles, 'root' | 'endorsements'> {
   readonly hardware: VmHardware;
   readonly metadata: AzureMetadata;
   /** Reference values of the paravisor and of the processor. */
-  readonly accepted: {
-    readonly measurements: Readonly<Record<string, string>>;
-    readonly minimums?: Readonly<Record<string, number>>;
-  };
-  readonly root: EmulatedDevice['policy']['roots'][number];
-  readonly endorsements: Readonly<Record<string, Endorsement>>;
+  readonly accepted: KernelFiles['accepted'];
 }
 
 /** Launch digest of the paravisor, which is Azure's and the same for every customer. */
@@ -88,30 +83,20 @@ async function snpHost({ folder, surroundings }: DevicePlace): Promise<Host> {
     hardware: snpHardware(chip, { measurement: PARAVISOR }),
     metadata: { snpCertificates: { vcek: pemOf(chip.certificate), chain } },
     accepted: { measurements: { MEASUREMENT: toHex(PARAVISOR) }, minimums: amdMinimums(chip) },
-    root: {
-      name: 'EMULATED AMD root of this machine',
-      platform: 'amd-sev-snp',
-      sha256: hierarchy.sha256,
-      emulated: true,
-    },
+    root: amdRoot(hierarchy),
     endorsements: { 'emulated-ark': amdCrl(hierarchy, surroundings) },
   };
 }
 
 async function tdxHost(place: DevicePlace): Promise<Host> {
-  const { machine, collateral, rootSha256 } = await intelMachine('TDX', place);
+  const { machine, collateral, root } = await intelMachine('TDX', place);
   const hardware = tdxHardware(machine, { mrTd: PARAVISOR });
   const { quote } = hardware;
   return {
     hardware,
     metadata: quote === undefined ? {} : { tdQuote: quote },
     accepted: { measurements: { MRTD: toHex(PARAVISOR) } },
-    root: {
-      name: 'EMULATED Intel root of this machine',
-      platform: 'intel-tdx',
-      sha256: rootSha256,
-      emulated: true,
-    },
+    root,
     endorsements: { 'emulated-tdx': collateral },
   };
 }

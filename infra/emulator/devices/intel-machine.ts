@@ -1,4 +1,5 @@
 import type { Endorsement } from '#shared/attestation/evidence.ts';
+import type { AcceptedRoot } from '#shared/attestation/policy.ts';
 import type { DevicePlace } from '../device.ts';
 import { mintCollateral } from '../intel/collateral.ts';
 import { createIntelPki, createIntelRoot, INTEL_SIGNING } from '../intel/pki.ts';
@@ -9,10 +10,11 @@ import { loadOrCreate } from '../root.ts';
 export interface EndorsedMachine {
   readonly machine: QuotingMachine;
   readonly collateral: Endorsement;
-  /** SHA-256 of the root, lower-case hex. */
-  readonly rootSha256: string;
+  /** What a policy names to accept it. */
+  readonly root: AcceptedRoot;
 }
 
+const PLATFORMS = { SGX: 'intel-sgx', TDX: 'intel-tdx' } as const;
 const HOUR_MS = 3_600_000;
 
 /** Makes a machine of one kind. Its collateral is an hour old, and good for a month. */
@@ -25,5 +27,14 @@ export async function intelMachine(
   const pki = await createIntelPki({ surroundings, root });
   const machine = await createMachine(pki, { tee, surroundings });
   const bytes = await mintCollateral(pki, { tee, issuedMs: surroundings.now() - HOUR_MS });
-  return { machine, collateral: { kind: 'intel-collateral', bytes }, rootSha256: root.sha256 };
+  return {
+    machine,
+    collateral: { kind: 'intel-collateral', bytes },
+    root: {
+      name: 'EMULATED Intel root of this machine',
+      platform: PLATFORMS[tee],
+      sha256: root.sha256,
+      emulated: true,
+    },
+  };
 }
