@@ -1,3 +1,4 @@
+import { constants } from 'node:os';
 import type { FaultCode } from '#shared/fault/codes.ts';
 import { Fault } from '#shared/fault/fault.ts';
 import { startHost } from './host.ts';
@@ -21,10 +22,20 @@ async function main(): Promise<void> {
   await host.close();
 }
 
-/** The first SIGINT or SIGTERM; a second one ends the process at once. */
+/** A service manager, a terminal and the program that started us may each pass on one request to stop. */
+const ONE_REQUEST_MS = 1000;
+
+/** The first SIGINT or SIGTERM; another one, later, ends the process at once. */
 function stopSignal(): Promise<NodeJS.Signals> {
+  let firstMs: number | undefined;
   return new Promise((resolve) => {
-    for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => resolve(signal));
+    for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+      process.on(signal, () => {
+        firstMs ??= performance.now();
+        if (performance.now() - firstMs > ONE_REQUEST_MS) process.exit(128 + constants.signals[signal]);
+        resolve(signal);
+      });
+    }
   });
 }
 

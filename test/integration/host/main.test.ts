@@ -62,6 +62,17 @@ describe('the host program', () => {
     });
   }
 
+  it('stops in order when one request to stop comes twice, as a service manager and a wrapper send it', async () => {
+    const program = run(needed(), folder.path);
+    await lineOf(program, 'ready');
+    const ended = once(program, 'exit');
+    program.kill('SIGTERM');
+    await lineOf(program, 'stopping');
+    program.kill('SIGTERM');
+    program.stdout?.resume();
+    expect(await ended).to.deep.equal([0, null]);
+  });
+
   it('takes its Redis with it when it is killed', async function () {
     if (findRedisServer(process.env['PATH'] ?? '') === undefined && process.env['CI'] !== 'true') this.skip();
     // Without util-linux there is no way to ask the kernel for this.
