@@ -4,7 +4,7 @@ import { parseRuntimeClaims } from '#shared/attestation/azure/runtime-claims.ts'
 import { readTdReport } from '#shared/attestation/azure/td-report.ts';
 import { ByteReader } from '#shared/attestation/byte-reader.ts';
 import type { Endorsement } from '#shared/attestation/evidence.ts';
-import { memberOf, parseJsonObject, textOfMember } from '#shared/attestation/jwt/json.ts';
+import { memberOf, parseJsonObject, textOfMember } from '#shared/attestation/json.ts';
 import { attempt } from '#shared/attestation/malformed.ts';
 import { readLeaf } from '#shared/attestation/sev-snp/certificates.ts';
 import { leafReasons } from '#shared/attestation/sev-snp/leaf-match.ts';

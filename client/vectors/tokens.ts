@@ -1,7 +1,7 @@
 import type { Anchor } from '#shared/attestation/anchor.ts';
 import type { Claims } from '#shared/attestation/claims.ts';
 import type { Endorsement } from '#shared/attestation/evidence.ts';
-import { isJsonObject, memberOf } from '#shared/attestation/jwt/json.ts';
+import { isJsonObject, memberOf } from '#shared/attestation/json.ts';
 import type { Jws } from '#shared/attestation/jwt/jws.ts';
 import { allowedAlgorithm, parseJws } from '#shared/attestation/jwt/jws.ts';
 import { spkiOf } from '#shared/attestation/jwt/keys.ts';

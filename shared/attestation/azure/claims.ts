@@ -1,7 +1,7 @@
 import { EMPTY, toHex } from '../../bytes/bytes.ts';
 import type { Claims } from '../claims.ts';
-import type { JsonObject } from '../jwt/json.ts';
-import { booleanOfMember, textOfMember } from '../jwt/json.ts';
+import type { JsonObject } from '../json.ts';
+import { booleanOfMember, textOfMember } from '../json.ts';
 import type { AttributeRule, PolicyVocabulary } from '../platform.ts';
 import { SNP_VOCABULARY } from '../sev-snp/claims.ts';
 import { TDX_VOCABULARY } from '../tdx/claims.ts';

@@ -1,6 +1,6 @@
 import { fromBase64Url } from '../../bytes/base64url.ts';
-import type { JsonObject } from '../jwt/json.ts';
-import { isJsonObject, memberOf, parseJsonObject, textOfMember } from '../jwt/json.ts';
+import type { JsonObject } from '../json.ts';
+import { isJsonObject, memberOf, parseJsonObject, textOfMember } from '../json.ts';
 import { malformed } from '../malformed.ts';
 import type { AttestationKey } from '../tpm/key.ts';
 import { parseAttestationKey } from '../tpm/key.ts';

@@ -1,7 +1,7 @@
+import type { JsonObject } from '../json.ts';
+import { isJsonObject } from '../json.ts';
 import { malformed } from '../malformed.ts';
 import type { PolicyVocabulary } from '../platform.ts';
-import type { JsonObject } from './json.ts';
-import { isJsonObject } from './json.ts';
 
 /** An attribute's value. */
 export type AttributeValue = boolean | number | string;

@@ -1,11 +1,11 @@
 import { EMPTY, fromHex, utf8 } from '../../bytes/bytes.ts';
+import type { JsonObject } from '../json.ts';
+import { isJsonObject, memberOf, textOfMember, textsOfMember } from '../json.ts';
 import { malformed } from '../malformed.ts';
 import type { PlatformVerifier, PolicyVocabulary } from '../platform.ts';
 import { attributesOf } from './attributes.ts';
 import { leavesDebugging } from './dbgstat.ts';
 import { stated } from './hex-claim.ts';
-import type { JsonObject } from './json.ts';
-import { isJsonObject, memberOf, textOfMember, textsOfMember } from './json.ts';
 import type { TokenClaims } from './token.ts';
 import { tokenVerifier } from './token.ts';
 import type { TrustTier } from './trust-tier.ts';

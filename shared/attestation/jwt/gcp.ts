@@ -1,13 +1,13 @@
 import { EMPTY, fromHex, utf8 } from '../../bytes/bytes.ts';
 import type { Anchor } from '../anchor.ts';
+import type { JsonObject } from '../json.ts';
+import { booleanOfMember, memberOf, textOfMember, textsOfMember } from '../json.ts';
 import { malformed } from '../malformed.ts';
 import type { PlatformVerifier, PolicyVocabulary } from '../platform.ts';
 import type { AttributeValue } from './attributes.ts';
 import { attributesOf } from './attributes.ts';
 import { hexClaim, stated } from './hex-claim.ts';
 import { issuerMustBe } from './issuer.ts';
-import type { JsonObject } from './json.ts';
-import { booleanOfMember, memberOf, textOfMember, textsOfMember } from './json.ts';
 import { tcbVerdict } from './tcb-status.ts';
 import type { TokenClaims } from './token.ts';
 import { tokenVerifier } from './token.ts';

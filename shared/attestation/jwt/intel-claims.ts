@@ -1,8 +1,8 @@
 import { EMPTY, fromHex } from '../../bytes/bytes.ts';
+import type { JsonObject } from '../json.ts';
+import { memberOf } from '../json.ts';
 import { leavesDebugging } from './dbgstat.ts';
 import { hexClaim, stated } from './hex-claim.ts';
-import type { JsonObject } from './json.ts';
-import { memberOf } from './json.ts';
 
 /** Measurements of a trust domain and of an enclave by Intel's names, with their lengths in bytes. */
 export const INTEL_MEASUREMENTS = {

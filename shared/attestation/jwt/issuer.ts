@@ -1,7 +1,7 @@
+import type { JsonObject } from '../json.ts';
+import { textOfMember } from '../json.ts';
 import type { Reason } from '../reasons.ts';
 import { shownText } from './attributes.ts';
-import type { JsonObject } from './json.ts';
-import { textOfMember } from './json.ts';
 
 /** The check that `iss` (RFC 7519 section 4.1.1) is exactly `wanted`: an identifier, compared as it is spelled. */
 export function issuerMustBe(wanted: string): (payload: JsonObject) => readonly Reason[] {

@@ -1,11 +1,11 @@
 import { utf8 } from '../../bytes/bytes.ts';
+import type { JsonObject } from '../json.ts';
+import { integerOfMember, isJsonObject, memberOf, textOfMember, textsOfMember } from '../json.ts';
 import type { PlatformVerifier, PolicyVocabulary } from '../platform.ts';
 import { attributesOf } from './attributes.ts';
 import { leavesDebugging } from './dbgstat.ts';
 import { stated } from './hex-claim.ts';
 import { INTEL_MEASUREMENTS, intelMeasurements, isDebuggable, reportDataOf } from './intel-claims.ts';
-import type { JsonObject } from './json.ts';
-import { integerOfMember, isJsonObject, memberOf, textOfMember, textsOfMember } from './json.ts';
 import { tcbVerdict } from './tcb-status.ts';
 import type { TokenClaims } from './token.ts';
 import { tokenVerifier } from './token.ts';

@@ -2,9 +2,9 @@ import { fromBase64Url } from '../../bytes/base64url.ts';
 import { textOf } from '../../bytes/bytes.ts';
 import type { CertificateSignature } from '../../crypto/port.ts';
 import { EVIDENCE_LIMITS } from '../evidence.ts';
+import type { JsonObject } from '../json.ts';
+import { memberOf, parseJsonObject, textOfMember } from '../json.ts';
 import { malformed } from '../malformed.ts';
-import type { JsonObject } from './json.ts';
-import { memberOf, parseJsonObject, textOfMember } from './json.ts';
 
 /** A JSON Web Signature whose payload is a claims set (RFC 7519). Nothing in it is trusted yet. */
 export interface Jws {

@@ -1,4 +1,6 @@
 import { utf8 } from '../../bytes/bytes.ts';
+import type { JsonObject } from '../json.ts';
+import { booleanOfMember, integerOfMember, isJsonObject, memberOf, textOfMember, textsOfMember } from '../json.ts';
 import type { PlatformVerifier, PolicyVocabulary } from '../platform.ts';
 import type { Reason } from '../reasons.ts';
 import type { AttributeValue } from './attributes.ts';
@@ -6,8 +8,6 @@ import { attributesOf } from './attributes.ts';
 import { hexClaim, stated } from './hex-claim.ts';
 import { INTEL_MEASUREMENTS, intelMeasurements, isDebuggable, reportDataOf } from './intel-claims.ts';
 import { issuerMismatch } from './issuer.ts';
-import type { JsonObject } from './json.ts';
-import { booleanOfMember, integerOfMember, isJsonObject, memberOf, textOfMember, textsOfMember } from './json.ts';
 import { tcbVerdict } from './tcb-status.ts';
 import type { TokenClaims } from './token.ts';
 import { tokenVerifier } from './token.ts';

@@ -1,10 +1,10 @@
 import { EMPTY, fromHex, utf8 } from '../../bytes/bytes.ts';
+import type { JsonObject } from '../json.ts';
+import { booleanOfMember, memberOf, textOfMember, textsOfMember } from '../json.ts';
 import type { PlatformVerifier, PolicyVocabulary } from '../platform.ts';
 import { attributesOf } from './attributes.ts';
 import { leavesDebugging } from './dbgstat.ts';
 import { issuerMustBe } from './issuer.ts';
-import type { JsonObject } from './json.ts';
-import { booleanOfMember, memberOf, textOfMember, textsOfMember } from './json.ts';
 import type { TokenClaims } from './token.ts';
 import { tokenVerifier } from './token.ts';
 

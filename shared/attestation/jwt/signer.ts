@@ -1,10 +1,10 @@
 import type { Anchor } from '../anchor.ts';
 import type { Evidence } from '../evidence.ts';
+import { memberOf } from '../json.ts';
 import { attempt } from '../malformed.ts';
 import type { Reason } from '../reasons.ts';
 import type { VerificationContext } from '../verification.ts';
 import { commonValidity, verifyChain } from '../x509/chain.ts';
-import { memberOf } from './json.ts';
 import type { Jws, JwsAlgorithm } from './jws.ts';
 import { JWS_ALGORITHMS } from './jws.ts';
 import { pinnedKeys } from './keys.ts';

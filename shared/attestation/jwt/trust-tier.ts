@@ -1,5 +1,5 @@
+import { isJsonObject } from '../json.ts';
 import { malformed } from '../malformed.ts';
-import { isJsonObject } from './json.ts';
 
 /** Trustworthiness tiers from the best to the worst (draft-ietf-rats-ear, "Trust Tiers"). */
 const TIERS = ['affirming', 'warning', 'none', 'contraindicated'] as const;

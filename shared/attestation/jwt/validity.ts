@@ -1,8 +1,8 @@
+import type { JsonObject } from '../json.ts';
+import { memberOf } from '../json.ts';
 import { malformed } from '../malformed.ts';
 import type { Reason } from '../reasons.ts';
 import { timeText } from '../x509/time.ts';
-import type { JsonObject } from './json.ts';
-import { memberOf } from './json.ts';
 
 /** The times of a token, ms since 1970. */
 export interface TokenTimes {

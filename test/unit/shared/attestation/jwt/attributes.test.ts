@@ -1,6 +1,6 @@
 import { expect } from 'chai';
+import { memberOf, textsOfMember } from '#shared/attestation/json.ts';
 import { attributesOf, shownText } from '#shared/attestation/jwt/attributes.ts';
-import { memberOf, textsOfMember } from '#shared/attestation/jwt/json.ts';
 import { MalformedInput } from '#shared/attestation/malformed.ts';
 
 const VOCABULARY = { attributes: { named: { type: 'text' } } } as const;

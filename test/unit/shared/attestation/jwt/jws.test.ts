@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import { base64Url } from '#infra/emulator/tokens/jws.ts';
-import { JSON_CONTAINERS_MAX, JSON_DEPTH_MAX } from '#shared/attestation/jwt/json.ts';
+import { JSON_CONTAINERS_MAX, JSON_DEPTH_MAX } from '#shared/attestation/json.ts';
 import {
   allowedAlgorithm,
   JWS_ALGORITHMS,

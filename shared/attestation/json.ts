@@ -1,15 +1,15 @@
 import { Type } from '@sinclair/typebox';
-import { textOf } from '../../bytes/bytes.ts';
-import { decodeJson } from '../../codec/json.ts';
-import { malformed } from '../malformed.ts';
+import { textOf } from '../bytes/bytes.ts';
+import { decodeJson } from '../codec/json.ts';
+import { malformed } from './malformed.ts';
 
 /** A JSON object whose members are not known yet. Members are read with {@link memberOf}, never by index. */
 export type JsonObject = Readonly<Record<string, unknown>>;
 
-/** No token or key set nests deeper; it bounds every walk over one. */
+/** No token, key set or runtime claims nest deeper; it bounds every walk over one. */
 export const JSON_DEPTH_MAX = 16;
 
-/** No token or key set holds more objects and arrays; each costs many times the two bytes that it takes to write one. */
+/** Nor do they hold more objects and arrays; each costs many times the two bytes that it takes to write one. */
 export const JSON_CONTAINERS_MAX = 1024;
 
 const QUOTE = 0x22;
