@@ -1,3 +1,4 @@
+import type { AcceptedEnclave, AcceptedRoot } from '#shared/attestation/policy.ts';
 import { toHex } from '#shared/bytes/bytes.ts';
 import type { Study } from '#shared/study/study.ts';
 import { pairs } from './output.ts';
@@ -13,13 +14,7 @@ export function studySummary(study: Study): readonly string[] {
       ['digest', toHex(study.digest)],
       ['coordinator', study.coordinator.name],
       ['participants', `${study.participants.length}: ${study.participants.map(({ name }) => name).join(', ')}`],
-      [
-        'must show evidence',
-        study.participants
-          .filter(({ evidence }) => evidence)
-          .map(({ id }) => id)
-          .join(', ') || 'nobody',
-      ],
+      ['must show evidence', demandedWords(study)],
       ['model', `${manifest.model.kind}, ${layout.tensors.length} tensors, ${layout.parameterCount} parameters`],
       ['initial weights', initialWords(study)],
       ['rounds', `${rounds.count}, each with ${study.cohort} drawn, ${rounds.quorum} needed`],
@@ -29,8 +24,8 @@ export function studySummary(study: Study): readonly string[] {
       ['metrics', aggregation.metrics.join(', ') || 'none'],
       ['privacy', `no noise; acknowledged by ${privacy.acknowledgedBy}`],
       ['releases go to', recipients.map(({ id }) => id).join(', ')],
-      ['enclaves', policy.enclaves.map(({ name, platform }) => `${name} (${platform})`).join(', ')],
-      ...(policy.roots ?? []).map(({ name }) => ['EMULATED root', name] as const),
+      ...policy.enclaves.flatMap(enclaveRows),
+      ...(policy.roots ?? []).map(rootRow),
     ]),
   ];
 }
@@ -43,15 +38,51 @@ export function studyJson(study: Study): object {
     title: manifest.title,
     digest: toHex(study.digest),
     coordinator: manifest.coordinator,
-    participants: study.participants.map(({ id, name }) => ({ id, name })),
+    participants: study.participants.map(({ id, name, evidence }) => ({ id, name, evidence })),
     layout: { tensors: layout.tensors, parameterCount: layout.parameterCount, digest: toHex(layout.digest) },
     rounds: { ...manifest.rounds, cohort: study.cohort },
     aggregation: manifest.aggregation,
     privacy: manifest.privacy,
     recipients: study.recipients.map(({ id }) => id),
     enclaves: policy.enclaves,
-    emulated: (policy.roots ?? []).length > 0,
+    roots: policy.roots ?? [],
+    emulated: (policy.roots ?? []).some(({ emulated }) => emulated),
   };
+}
+
+type Row = readonly [name: string, value: string];
+
+function enclaveRows(enclave: AcceptedEnclave): readonly Row[] {
+  const { name, platform, measurements, attributes = {}, minimums = {}, tcbStatuses, advisories = [] } = enclave;
+  return [
+    ['enclave', `${name} (${platform})`],
+    ...Object.entries(measurements).flatMap(([measurement, value]) => partOf(measurement, [value])),
+    ...partOf('at least', wordsOf(minimums)),
+    ...partOf('with', wordsOf(attributes)),
+    ...partOf('TCB status', tcbStatuses ?? []),
+    ...partOf('despite', advisories),
+  ];
+}
+
+/** A row below an enclave's own; none where it states nothing. */
+function partOf(title: string, words: readonly string[]): readonly Row[] {
+  return words.length === 0 ? [] : [[`  ${title}`, words.join(', ')]];
+}
+
+function wordsOf(values: Readonly<Record<string, string | number | boolean>>): readonly string[] {
+  return Object.entries(values).map(([name, value]) => `${name} ${value}`);
+}
+
+function rootRow({ name, kind, platform, sha256, emulated }: AcceptedRoot): Row {
+  const genuine = kind === 'key' ? 'enrolled key' : 'further root';
+  return [emulated ? 'EMULATED root' : genuine, `${name} (${platform}), SHA-256 ${sha256}`];
+}
+
+function demandedWords({ participants }: Study): string {
+  const words = participants.flatMap(({ id, evidence }) =>
+    (evidence?.enclaves ?? []).map(({ name, platform }) => `${id}: ${name} (${platform})`),
+  );
+  return words.join(', ') || 'nobody';
 }
 
 function initialWords({ initial }: Study): string {
