@@ -48,23 +48,36 @@ export function warnings(manifest: Manifest): readonly Finding[] {
 }
 
 /** What the manifest accepts that a participant would hardly expect. */
-function trustWarnings({ enclaves, roots = [], debug, endorsements }: Manifest): readonly Finding[] {
-  const found: Finding[] = [];
-  if (debug === 'allow') {
-    found.push({ path: ['debug'], message: 'enclaves in debug mode are accepted: their operator can read updates' });
-  }
-  for (const [index, { platform, name }] of enclaves.entries()) {
+function trustWarnings(manifest: Manifest): readonly Finding[] {
+  const found = [...laxities(policyOf(manifest), [])];
+  for (const [index, { platform, name }] of manifest.enclaves.entries()) {
     const { unprotected }: PlatformVerifier = PLATFORM_VERIFIERS[platform];
     if (unprotected === undefined) continue;
     found.push({ path: ['enclaves', index], message: `the operator of ${name} can read updates: ${unprotected}` });
   }
+  for (const [index, { evidence }] of manifest.participants.entries()) {
+    if (evidence !== undefined) found.push(...laxities(evidence, ['participants', index, 'evidence']));
+  }
+  return found;
+}
+
+/** What a policy at a path of the manifest lets pass. */
+function laxities({ roots = [], debug, endorsements }: AppraisalPolicy, at: ManifestPath): readonly Finding[] {
+  const found: Finding[] = [];
+  if (debug === 'allow') {
+    const message = 'evidence in debug mode is accepted: whoever runs the machine can read its memory';
+    found.push({ path: [...at, 'debug'], message });
+  }
   for (const [index, { name, emulated }] of roots.entries()) {
     if (!emulated) continue;
     const message = `EMULATED: evidence under the root ${name} comes from no hardware and protects nothing from its operator`;
-    found.push({ path: ['roots', index], message });
+    found.push({ path: [...at, 'roots', index], message });
   }
   for (const [index, { check, because }] of (endorsements?.waive ?? []).entries()) {
-    found.push({ path: ['endorsements', 'waive', index], message: `${check} does not refuse evidence: ${because}` });
+    found.push({
+      path: [...at, 'endorsements', 'waive', index],
+      message: `${check} does not refuse evidence: ${because}`,
+    });
   }
   return found;
 }

@@ -283,6 +283,17 @@ describe('study', () => {
     ]);
   });
 
+  it('warns of what the evidence of a participant may lack', () => {
+    const server = `{ name: server, platform: tpm-quote, measurements: { PCR4: ${'c'.repeat(64)} } }`;
+    const root = `{ kind: key, name: lab, platform: tpm-quote, sha256: ${'b'.repeat(64)}, emulated: true }`;
+    const evidence = `{ enclaves: [${server}], roots: [${root}], debug: allow }`;
+    const bytes = manifestBytes((text) => text.replace(/(id: john, .*) \}/, `$1, evidence: ${evidence} }`));
+    expect(warnings(bytes).map((warning) => warning.split(':')[0])).to.deep.equal([
+      'participants[1].evidence.debug (line 14)',
+      'participants[1].evidence.roots[0] (line 14)',
+    ]);
+  });
+
   it('changes its digest with any byte, whether or not the meaning changes', () => {
     const bytes = manifestBytes();
     const digest = toHex(nodeCrypto.digest('sha256', bytes));
