@@ -1,9 +1,14 @@
+import { execFile } from 'node:child_process';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { promisify } from 'node:util';
 import { expect } from 'chai';
+import { startSwtpm } from '#infra/emulator/devices/swtpm.ts';
 import { MeasuredServer, requireSwtpm } from '#test/fakes/tee/swtpm.ts';
 import { type CliRun, runCli } from '#test/integration/cli/run-cli.ts';
+
+const PARTICIPANT_PAGE = join(import.meta.dirname, '../../../docs/participant.md');
 
 describe('cloister evidence make, on a server with a TPM', function () {
   this.timeout(60_000);
@@ -41,6 +46,33 @@ describe('cloister evidence make, on a server with a TPM', function () {
     expect((await make('short.json', '--report-data', '00ff')).stderr).to.include('found 2 bytes, expected 64');
   });
 
+  it('is enrolled in a study: by what it prints, below what keygen printed, the manifest accepts this server', async () => {
+    const cli = (...args: readonly string[]): Promise<CliRun> => runCli(folder, args);
+    const keys = await cli('keygen', 'participant', '--id', 'mary');
+    const made = await make('enrolled.json', '--name', 'St Mary', '--measurement', 'PCR4', 'PCR11');
+    expect(made.stderr).to.equal('Wrote enrolled.json (tpm-quote).\n');
+    await writeFile(join(folder, 'mary.yaml'), keys.stdout + made.stdout);
+    await cli('keygen', 'coordinator');
+    const draft = ['--key', 'coordinator.key', '--participant', 'mary.yaml', '--measurement', 'ab'.repeat(48)];
+    const drafted = await cli('study', 'new', ...draft);
+    expect(drafted.code, drafted.stderr).to.equal(0);
+    expect((await cli('study', 'check', 'study.yaml')).stdout).to.include('mary: St Mary (tpm-quote)');
+    const asMary = ['--study', 'study.yaml', '--participant', 'mary'];
+    const verified = await cli('evidence', 'verify', 'enrolled.json', ...asMary);
+    expect(verified.code, verified.stdout).to.equal(0);
+    expect(verified.stdout).to.not.include('EMULATED');
+  });
+
+  it('is refused under the manifest once it has started other software, by the register that shows it', async () => {
+    await server.shutDown();
+    server = await MeasuredServer.boot(join(folder, 'tpm'), 'another trainer');
+    expect((await make('later.json')).code).to.equal(0);
+    const asMary = ['--study', 'study.yaml', '--participant', 'mary'];
+    const verified = await runCli(folder, ['evidence', 'verify', 'later.json', ...asMary]);
+    expect(verified.code, verified.stdout).to.equal(3);
+    expect(verified.stdout).to.match(/MEASUREMENT_MISMATCH.*\n.*PCR11/);
+  });
+
   it('says what it looked for where there is no such device', async () => {
     const run = await runCli(folder, [
       'evidence',
@@ -55,6 +87,41 @@ describe('cloister evidence make, on a server with a TPM', function () {
     expect(run.stderr)
       .to.match(/^error ATTESTER_MISSING: /)
       .and.include('/nowhere');
+  });
+});
+
+describe('the attestation key of docs/participant.md', function () {
+  this.timeout(60_000);
+  let folder: string;
+  before(async function () {
+    requireSwtpm(this);
+    folder = await mkdtemp(join(tmpdir(), 'cloister-key-'));
+  });
+  after(async () => {
+    if (folder !== undefined) await rm(folder, { recursive: true });
+  });
+
+  it('is made by the commands there, and pins the TPM in the policy that is drafted', async () => {
+    const [, commands = ''] = /```sh\n(\s*tpm2_createek[^`]*)```/.exec(await readFile(PARTICIPANT_PAGE, 'utf8')) ?? [];
+    expect(commands).to.include('tpm2_evictcontrol');
+    const tpm = await startSwtpm(folder, folder);
+    try {
+      await tpm.run('tpm2_pcrextend', [`4:sha256=${'ab'.repeat(32)}`]);
+      const environment = { PATH: process.env['PATH'] ?? '', TPM2TOOLS_TCTI: tpm.tcti };
+      await promisify(execFile)('sh', ['-e', '-c', commands], { cwd: folder, env: environment });
+      const args = ['evidence', 'make', 'own.json', '--attester', 'tpm-quote', '--tpm-key', '0x81010002'];
+      const [first, again] = [
+        await runCli(folder, args, environment),
+        await runCli(folder, args.with(2, 'again.json'), environment),
+      ];
+      expect(first.code, first.stderr).to.equal(0);
+      expect(again.stdout).to.equal(first.stdout);
+      expect(first.stdout)
+        .to.match(/^ {4}roots:\n {6}- kind: key$/m)
+        .and.include('emulated: false');
+    } finally {
+      await tpm.close();
+    }
   });
 });
 

@@ -144,11 +144,33 @@ describe('cloister participant', () => {
         interrupt.abort();
         await session.expect('leave');
       };
-      const { code } = await run(interrupt.signal, '--attester', 'aws-nitro', '--device', server.socketPath);
+      const { code, stderr } = await run(interrupt.signal, '--attester', 'aws-nitro', '--device', server.socketPath);
       await server.close();
       expect(code).to.equal(130);
+      expect(stderr).to.not.include('does not accept the evidence of this machine');
       expect(shown).to.have.property('platform', 'aws-nitro');
       expect(shown).to.have.property('endorsements').that.deep.equals([]);
+    });
+
+    it('says what the manifest holds against its evidence, which the enclave will not say', async () => {
+      const surroundings = { now: () => platform.atMs, randomBytes: nodeCrypto.randomBytes };
+      const pcrs = new Map([...platform.pcrs, [0, new Uint8Array(48).fill(1)] as const]);
+      const { root } = platform;
+      const device = nsmDevice({ root, pcrs, surroundings, moduleId: 'i-0123456789abcdef0-enc0123456789abcdef0' });
+      const server = await serveNsm(device, join(folder, 'nsm.sock'));
+      const interrupt = new AbortController();
+      enclave.script = async (session) => {
+        interrupt.abort();
+        await session.expect('leave');
+      };
+      const { stderr } = await run(interrupt.signal, '--attester', 'aws-nitro', '--device', server.socketPath);
+      await server.close();
+      expect(stderr)
+        .to.include(
+          'warning: the manifest does not accept the evidence of this machine as that of mary:\n  MEASUREMENT_MISMATCH',
+        )
+        .and.include('found  0101')
+        .and.include('cloister evidence make');
     });
 
     it('says what was looked for when this machine has no device', async () => {
