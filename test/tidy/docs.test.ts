@@ -71,7 +71,7 @@ function shownCommands(page: string): readonly Shown[] {
     .flatMap((block) => block.split('\n'))
     .map((line) => line.replace(/\s+#.*$/, '').trim())
     .filter((line) => line.startsWith('cloister '))
-    .map((line) => ({ page, line, words: wordsOf(line.replace(/\s>\s.*$/, '')).slice(1) }));
+    .map((line) => ({ page, line, words: wordsOf(line.replace(/\s>>?\s.*$/, '')).slice(1) }));
 }
 
 function wordsOf(line: string): readonly string[] {
