@@ -1,17 +1,17 @@
 import type { Command } from 'commander';
 import { stringify } from 'yaml';
+import { appraiseEvidence } from '#client/evidence/appraise-evidence.ts';
 import { draftPolicy } from '#client/evidence/draft-policy.ts';
 import { encodeEvidenceFile } from '#client/evidence/evidence-file.ts';
 import { shownClaims } from '#client/evidence/shown-claims.ts';
-import { anchorsFor } from '#shared/attestation/anchors.ts';
-import { appraise } from '#shared/attestation/appraise.ts';
+import type { Claims } from '#shared/attestation/claims.ts';
 import { eatOf } from '#shared/attestation/eat.ts';
 import type { Evidence } from '#shared/attestation/evidence.ts';
 import type { AppraisalPolicy } from '#shared/attestation/policy.ts';
 import type { Reason } from '#shared/attestation/reasons.ts';
-import { verifyEvidence } from '#shared/attestation/verify.ts';
 import { Fault } from '#shared/fault/fault.ts';
 import { hexFlag } from '../evidence-input.ts';
+import { EXIT } from '../exit-code.ts';
 import { requireAbsent, writeNew } from '../input-file.ts';
 import { DEVICE_SETTINGS, openDevice, REPORT_DATA_BYTES } from '../own-device.ts';
 import { type CliContext, type CliRuntime, textFlag, textFlags, withSettings } from '../runtime.ts';
@@ -42,7 +42,7 @@ export function mountMake(evidence: Command, runtime: CliRuntime): void {
 }
 
 async function make(context: CliContext): Promise<void> {
-  const { flags, output, args, crypto, nowMs } = context;
+  const { flags, args, crypto, nowMs } = context;
   const file = args[0] ?? 'evidence.json';
   await requireAbsent(file);
   const reportData = hexFlag(context, 'reportData', '--report-data') ?? crypto.randomBytes(REPORT_DATA_BYTES);
@@ -51,10 +51,7 @@ async function make(context: CliContext): Promise<void> {
   }
   const evidence = await (await openDevice(context)).evidenceFor(reportData);
   const { claims, reasons, unvouched } = await shownClaims(evidence, nowMs(), crypto);
-  if (claims === undefined) {
-    const words = reasons.map(({ code, detail }) => `${code} (${detail})`).join('; ');
-    throw new Fault('ATTESTER_FAILED', `the device gave evidence that cannot be read: ${words}`);
-  }
+  if (claims === undefined) return withoutPolicy({ file, evidence, reasons }, context);
   const emulated = flags['emulated'] === true;
   if (claims.root.emulated && !emulated) {
     const root = `the evidence ends in the root ${claims.root.sha256}, which is no vendor's`;
@@ -62,13 +59,40 @@ async function make(context: CliContext): Promise<void> {
   }
   const name = textFlag(flags, 'name') ?? 'this machine';
   const policy = draftPolicy(claims, unvouched, { name, measurements: textFlags(flags, 'measurement'), emulated });
-  const open = await failures(evidence, policy, context);
+  const binding = { nonce: undefined, reportData: undefined };
+  const judged = await appraiseEvidence(evidence, { policies: [policy], binding, atMs: nowMs(), crypto });
+  await told({ file, evidence, reasons: judged.reasons, claims, policy }, context);
+}
+
+/** What was made, and what is missing before it can be read: the vendor's certificates, as a rule. */
+async function withoutPolicy(made: Pick<Made, 'file' | 'evidence' | 'reasons'>, context: CliContext): Promise<void> {
+  await told({ ...made, claims: undefined, policy: undefined }, context);
+  context.output.note(
+    `No policy can be drafted from it. What a vendor publishes you get with\n` +
+      `  cloister endorsements fetch --for ${made.file} --folder FOLDER\n` +
+      `on a machine with a network; then make evidence anew with --endorsements FOLDER.`,
+  );
+  context.exitWith(EXIT.failed);
+}
+
+/** Evidence of this machine and the policy that accepts it, with what that policy holds against the evidence. */
+interface Made {
+  readonly file: string;
+  readonly evidence: Evidence;
+  readonly reasons: readonly Reason[];
+  readonly claims: Claims | undefined;
+  readonly policy: AppraisalPolicy | undefined;
+}
+
+async function told({ file, evidence, reasons, claims, policy }: Made, { output }: CliContext): Promise<void> {
   await writeNew(file, encodeEvidenceFile(evidence));
   output.note(`Wrote ${file} (${evidence.platform}).`);
-  for (const { code, detail } of open) output.warn(`this policy does not accept it yet: ${code}: ${detail}`);
+  const what = policy === undefined ? 'the evidence cannot be read yet' : 'this policy does not accept it yet';
+  for (const { code, detail } of reasons) output.warn(`${what}: ${code}: ${detail}`);
+  const eat = claims === undefined ? null : eatOf(claims);
   output.show({
-    json: { file, platform: evidence.platform, claims: eatOf(claims), policy, reasons: open },
-    text: () => asFieldOfParticipant(policy),
+    json: { file, platform: evidence.platform, claims: eat, policy: policy ?? null, reasons },
+    text: () => (policy === undefined ? [] : asFieldOfParticipant(policy)),
   });
 }
 
@@ -76,16 +100,4 @@ async function make(context: CliContext): Promise<void> {
 function asFieldOfParticipant(evidence: AppraisalPolicy): readonly string[] {
   const lines = stringify({ evidence }, { lineWidth: 0 }).trimEnd().split('\n');
   return lines.map((line) => `  ${line}`);
-}
-
-/** What the drafted policy holds against the evidence, such as a list that is missing: for people to decide. */
-async function failures(
-  evidence: Evidence,
-  policy: AppraisalPolicy,
-  { nowMs, crypto }: CliContext,
-): Promise<readonly Reason[]> {
-  const atMs = nowMs();
-  const verification = await verifyEvidence(evidence, { anchors: anchorsFor([policy]), atMs, crypto });
-  const found = verification.kind === 'refused' ? verification.reasons : [];
-  return verification.claims === undefined ? found : [...found, ...appraise(verification.claims, [policy], atMs)];
 }

@@ -1,10 +1,13 @@
 import { execFile } from 'node:child_process';
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { expect } from 'chai';
+import type { EmulatedDevice } from '#infra/emulator/device.ts';
+import { azureSnpDevice } from '#infra/emulator/devices/azure.ts';
 import { startSwtpm } from '#infra/emulator/devices/swtpm.ts';
+import { nodeCrypto } from '#shared/crypto/node.ts';
 import { MeasuredServer, requireSwtpm } from '#test/fakes/tee/swtpm.ts';
 import { type CliRun, runCli } from '#test/integration/cli/run-cli.ts';
 
@@ -87,6 +90,57 @@ describe('cloister evidence make, on a server with a TPM', function () {
     expect(run.stderr)
       .to.match(/^error ATTESTER_MISSING: /)
       .and.include('/nowhere');
+  });
+});
+
+describe('cloister evidence make, on a confidential VM of Azure', function () {
+  this.timeout(60_000);
+  let folder: string;
+  let device: EmulatedDevice;
+  const make = (file: string, ...args: readonly string[]): Promise<CliRun> =>
+    runCli(folder, ['evidence', 'make', file, ...device.flags, ...args], {
+      PATH: `${device.access.programs}:${process.env['PATH']}`,
+    });
+
+  before(async () => {
+    folder = await mkdtemp(join(tmpdir(), 'cloister-make-'));
+    const [kept, runFolder] = [join(folder, 'kept'), join(folder, 'run')];
+    for (const each of [kept, runFolder]) await mkdir(each, { mode: 0o700 });
+    const digests = { sha256: new Uint8Array(32).fill(1), sha384: new Uint8Array(48).fill(1) };
+    const surroundings = { now: () => Date.now(), randomBytes: nodeCrypto.randomBytes };
+    const place = { folder: kept, runFolder, measured: { bundle: digests, runtime: digests }, surroundings };
+    device = await azureSnpDevice(place);
+  });
+  after(async () => {
+    await device?.close();
+    await rm(folder, { recursive: true });
+  });
+
+  it("says that a root which is no vendor's is a trial, and writes nothing", async () => {
+    const run = await make('genuine.json');
+    expect(run.code).to.equal(2);
+    expect(run.stderr).to.include("which is no vendor's").and.include('--emulated');
+    expect(await readdir(folder)).to.not.include('genuine.json');
+  });
+
+  it('drafts a policy that only the list of the vendor is missing for, and with it none', async () => {
+    const listless = await make('listless.json', '--emulated', '--measurement', 'PCR11', '--json');
+    expect(listless.code, listless.stderr).to.equal(0);
+    expect(listless.stderr).to.include('warning: this policy does not accept it yet: CRL_MISSING');
+    await writeFile(join(folder, 'made.json'), listless.stdout);
+    const complete = ['own.json', '--emulated', '--endorsements', device.endorsementsFolder ?? ''] as const;
+    expect((await make(...complete)).stderr).to.equal('Wrote own.json (azure-cvm).\n');
+    const verified = await runCli(folder, ['evidence', 'verify', 'own.json', '--policy', 'made.json']);
+    expect(verified.code, verified.stdout).to.equal(0);
+  });
+
+  it('keeps evidence that lacks its certificates, and says how to get them', async () => {
+    const run = await make('bare.json', '--emulated', '--device', 'http://127.0.0.1:9');
+    expect([run.code, run.stdout]).to.deep.equal([1, '']);
+    expect(run.stderr)
+      .to.include('the evidence cannot be read yet: ENDORSEMENT_MISSING')
+      .and.include('cloister endorsements fetch --for bare.json');
+    expect((await runCli(folder, ['evidence', 'show', 'bare.json'])).stdout).to.include('azure-cvm');
   });
 });
 
