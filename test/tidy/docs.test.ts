@@ -4,10 +4,13 @@ import { expect } from 'chai';
 import type { Command } from 'commander';
 import { buildProgram } from '#client/cli/program.ts';
 import { CliRuntime } from '#client/cli/runtime.ts';
+import { loadPolicy } from '#client/evidence/policy-file.ts';
+import { ATTESTERS } from '#enclave/attester/attesters.ts';
 import { readHostOptions } from '#host/options.ts';
 import { CODES_FILE, codesText } from '#scripts/codes.ts';
 import { VECTORS_FILE } from '#scripts/make-vectors.ts';
 import { PLATFORMS_FILE, platformsText } from '#scripts/platforms.ts';
+import { utf8 } from '#shared/bytes/bytes.ts';
 import { nodeCrypto } from '#shared/crypto/node.ts';
 import { REFUSAL_CODES } from '#shared/fault/codes.ts';
 
@@ -74,6 +77,15 @@ function shownCommands(page: string): readonly Shown[] {
     .map((line) => ({ page, line, words: wordsOf(line.replace(/\s>>?\s.*$/, '')).slice(1) }));
 }
 
+/** Policies by themselves: blocks of YAML that begin with one, wherever they are indented. */
+function shownPolicies(page: string): readonly { readonly page: string; readonly text: string }[] {
+  const blocks = [...textOf(page).matchAll(/^( *)```yaml\n(.*?)^ *```/gms)];
+  return blocks.flatMap(([, indent = '', block = '']) => {
+    const text = block.replaceAll(new RegExp(`^${indent}`, 'gm'), '');
+    return text.startsWith('enclaves:') ? [{ page, text }] : [];
+  });
+}
+
 function wordsOf(line: string): readonly string[] {
   return [...line.matchAll(/"([^"]*)"|(\S+)/g)].map(([, quoted, plain]) => quoted ?? plain ?? '');
 }
@@ -132,6 +144,15 @@ describe('the documentation', () => {
     expect(
       faults.filter((each) => each.fault !== undefined).map(({ page, line, fault: why }) => `${page}: ${line}: ${why}`),
     ).to.deep.equal([]);
+  });
+
+  it('shows only policies that can be used', () => {
+    const shown = pages().flatMap(shownPolicies);
+    const platforms = shown.flatMap(({ text, page }) => {
+      const digits = text.replaceAll(/(\d+) hex digits/g, (_, count) => 'a'.repeat(Number(count)));
+      return loadPolicy(utf8(digits), page).enclaves.map(({ platform }) => platform);
+    });
+    expect(platforms).to.include.members(ATTESTERS);
   });
 
   it('would not take a command line with an unknown option or command', async () => {
