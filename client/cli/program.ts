@@ -17,7 +17,7 @@ const INTRODUCTION = "Train one model together through an attested enclave: nobo
 const FIRST_STEPS = `
 First steps:
   coordinator   keygen coordinator, study new, study check, study sign, study launch
-  participant   keygen participant, study check, participant
+  participant   keygen participant, evidence make where a study asks for it, study check, participant
   operator      enclave, host
   anybody       demo, measure, evidence verify, endorsements fetch, release verify`;
 

@@ -28,7 +28,8 @@ import { SETTINGS } from '../settings.ts';
 const HELP = `
 Your policy
   The manifest says which enclaves its coordinator accepts; your own policy says which ones you accept. Both must hold.
-  Take PCR0 from a build of your own (cloister measure FILE), not from the manifest:
+  Take PCR0 from a build of your own (cloister measure FILE), not from the manifest; policies for other platforms are in
+  docs/participant.md:
 
     enclaves:
       - name: cloister 0.1.0
@@ -46,7 +47,8 @@ Your policy
 
 Your own evidence
   Where the manifest demands evidence of you, the device of this machine gives it: --attester names it, or the first that
-  is present is taken. A manifest pins a TPM by its attestation key: give its handle with --tpm-key.
+  is present is taken. A manifest pins a TPM by its attestation key: give its handle with --tpm-key. How this machine is
+  enrolled: cloister evidence make --help.
 
 Results
   --store   verified releases, one folder each; after a restart the participant goes on from the newest
